@@ -1,0 +1,50 @@
+//! Words from outside, made safe to show.
+
+use alloc::string::String;
+
+/// The longest text of the policy service that is kept as a reason, in characters.
+const MAX_CHARACTERS: usize = 2000;
+
+/// A text from outside without control characters, and cut where it is unreasonably long.
+pub(crate) fn clean(text: &str) -> String {
+    text.trim_matches(|c: char| c.is_whitespace() || c.is_control())
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MAX_CHARACTERS)
+        .collect()
+}
+
+/// A short quotation from outside, for an error message.
+pub(crate) fn quote(text: &str) -> String {
+    const SHORT: usize = 60;
+    let mut quoted = String::new();
+    for (index, character) in text.chars().enumerate() {
+        if index == SHORT {
+            quoted.push('…');
+            break;
+        }
+        if character.is_control() {
+            quoted.extend(character.escape_default());
+        } else {
+            quoted.push(character);
+        }
+    }
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_and_excess_do_not_get_through() {
+        assert_eq!(clean(" a\u{1b}[2Jb\r\nc\u{9b} "), "a [2Jb  c");
+        assert_eq!(clean(&"x".repeat(5000)).len(), MAX_CHARACTERS);
+        assert_eq!(quote("a\u{0}b"), "a\\u{0}b");
+        assert_eq!(quote(&"y".repeat(60)), "y".repeat(60));
+        assert_eq!(
+            quote(&"y".repeat(61)),
+            alloc::format!("{}…", "y".repeat(60))
+        );
+    }
+}

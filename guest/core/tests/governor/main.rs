@@ -1,0 +1,18 @@
+//! The governor's behaviour, through its public interface, with everything outside it scripted.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod config;
+mod emit;
+mod fail_closed;
+mod json;
+mod no_other_allow;
+mod resume;
+mod support;
+mod verdicts;
+mod wire;

@@ -1,0 +1,119 @@
+//! `/{tenant}/thoth/approvals`: what waits for a human, and what the human says.
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::{ApiError, body, reply};
+use crate::call::{CallError, Fields};
+use crate::enforcer::Enforcer;
+use crate::store::{Approval, ApprovalStatus, Resolution, time_text};
+
+const PER_PAGE: usize = 50;
+const MAX_PER_PAGE: usize = 200;
+
+/// A query string without escapes: the known values need none.
+struct Query<'a>(&'a str);
+
+impl<'a> Query<'a> {
+    fn get(&self, name: &str) -> Option<&'a str> {
+        let pairs = self.0.split('&').filter_map(|pair| pair.split_once('='));
+        pairs
+            .into_iter()
+            .find_map(|(key, value)| (key == name && !value.is_empty()).then_some(value))
+    }
+
+    /// A number from 1 on.
+    fn number(&self, name: &str, default: usize) -> Result<usize, ApiError> {
+        self.get(name).map_or(Ok(default), |text| {
+            let number = text.parse().ok().filter(|number| *number >= 1);
+            number.ok_or_else(|| ApiError::invalid(format!("`{name}` must be a number from 1 on")))
+        })
+    }
+}
+
+impl Enforcer {
+    /// Lists approvals as `{"data": […], "total": n}`, the oldest first.
+    pub(crate) fn approvals(&self, tenant: &str, query: &str) -> Result<Response<Bytes>, ApiError> {
+        let query = Query(query);
+        let status = query.get("status").map(|name| {
+            ApprovalStatus::from_name(name).ok_or_else(|| {
+                let words = "pending, approved, denied or expired";
+                ApiError::invalid(format!("`status` must be {words}"))
+            })
+        });
+        let per_page = query.number("per_page", PER_PAGE)?.min(MAX_PER_PAGE);
+        let skipped = (query.number("page", 1)? - 1).saturating_mul(per_page);
+
+        let mut approvals = self.store().approvals(status.transpose()?)?;
+        approvals.retain(|approval| approval.tenant_id == tenant);
+        let total = approvals.len();
+        let page = approvals.iter().skip(skipped).take(per_page);
+        let data: Vec<Value> = page.map(row).collect();
+        Ok(reply(
+            StatusCode::OK,
+            &json!({"data": data, "total": total}),
+        ))
+    }
+
+    pub(crate) fn approval(&self, tenant: &str, id: &str) -> Result<Response<Bytes>, ApiError> {
+        Ok(reply(StatusCode::OK, &row(&self.find(tenant, id)?)))
+    }
+
+    pub(crate) fn resolve(
+        &self,
+        tenant: &str,
+        id: &str,
+        bytes: &[u8],
+    ) -> Result<Response<Bytes>, ApiError> {
+        let body = body(bytes)?;
+        let fields = Fields(body.as_object().ok_or(CallError::NotAnObject)?);
+        let resolution = match fields.required_text("decision")?.as_str() {
+            "approve" => Resolution::Approve,
+            "deny" => Resolution::Deny,
+            _ => return Err(ApiError::invalid("`decision` must be `approve` or `deny`")),
+        };
+        let reason = fields.text("reason")?;
+        let by = fields.text("resolved_by")?;
+        let by = by.as_deref().unwrap_or("approver");
+        self.find(tenant, id)?;
+        let resolved = self
+            .store()
+            .resolve(id, resolution, by, reason.as_deref())?;
+        Ok(reply(StatusCode::OK, &row(&resolved)))
+    }
+
+    fn find(&self, tenant: &str, id: &str) -> Result<Approval, ApiError> {
+        let found = self.store().approval(id)?;
+        found
+            .filter(|approval| approval.tenant_id == tenant)
+            .ok_or_else(|| ApiError::not_found("there is no such approval"))
+    }
+}
+
+fn row(approval: &Approval) -> Value {
+    let evidence = |name: &str| approval.evidence.get(name).cloned();
+    // Stored by this process's kind, so it is JSON; text is the honest form if it is not.
+    let arguments: Value = serde_json::from_str(&approval.arguments)
+        .unwrap_or_else(|_| approval.arguments.as_str().into());
+    json!({
+        "id": approval.token,
+        "hold_token": approval.token,
+        "status": approval.status.as_str(),
+        "tenant_id": approval.tenant_id,
+        "agent_id": approval.agent_id,
+        "user_id": approval.user_id,
+        "session_id": approval.session_id,
+        "tool_name": approval.tool_name,
+        "tool_args": arguments,
+        "tool_args_sha256": approval.arguments_digest,
+        "reason": approval.reason,
+        "decision_reason_code": evidence("decision_reason_code"),
+        "action_classification": evidence("action_classification"),
+        "requested_at": time_text(approval.requested_at),
+        "expires_at": time_text(approval.expires_at),
+        "resolved_by": approval.resolved_by,
+        "resolved_at": approval.resolved_at.map(time_text),
+        "resolution_reason": approval.resolution_reason,
+    })
+}

@@ -1,0 +1,161 @@
+//! `POST /v1/enforce`: decides about a call.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::{ApiError, body, reply};
+use crate::call::Call;
+use crate::enforcer::Enforcer;
+use crate::policy::{Decision, Verdict};
+use crate::store::{DecisionRecord, NewHold, StoreError, random_hex};
+
+impl Enforcer {
+    pub(crate) fn enforce(&self, bytes: &[u8]) -> Result<Response<Bytes>, ApiError> {
+        let started = Instant::now();
+        let call = Call::from_json(&body(bytes)?)?;
+        let verdict = if self.serves_tenant(&call.tenant_id) {
+            self.policy().decide(&call)
+        } else {
+            Verdict::block("tenant_mismatch", "this enforcer serves another tenant")
+        };
+        let mut answer = self.record(&call, verdict).unwrap_or_else(|error| {
+            // A decision that leaves no trace does not count. An error status would be an outage to the
+            // client, and some are set to run the tool then: so the answer is a block.
+            tracing::error!(%error, "the enforcer's store failed");
+            let verdict = Verdict::block(
+                "store_unavailable",
+                "the enforcer could not record its decision",
+            );
+            self.answer(&call, &verdict, None)
+        });
+        let latency = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+        answer.insert("latency_ms".to_owned(), latency.into());
+        Ok(reply(StatusCode::OK, &Value::Object(answer)))
+    }
+
+    /// Records a verdict, opens the hold that it asks for, and words the answer.
+    fn record(&self, call: &Call, verdict: Verdict) -> Result<Map<String, Value>, StoreError> {
+        let violation_id = match verdict.decision {
+            Decision::Block | Decision::StepUp { .. } => Some(new_violation_id()?),
+            Decision::Allow | Decision::Modify(_) | Decision::Defer { .. } => None,
+        };
+        let blocked = verdict.decision == Decision::Block;
+        let mut answer = self.answer(call, &verdict, violation_id.as_deref().filter(|_| blocked));
+        if let (Decision::StepUp { seconds }, Some(violation_id)) =
+            (&verdict.decision, &violation_id)
+        {
+            let waits = Duration::from_secs(u64::from(*seconds));
+            let token = self.open_hold(call, &verdict, &answer, violation_id, waits)?;
+            if let Some(url) = self.approval_url(&call.tenant_id, &token) {
+                answer.insert("approval_url".to_owned(), url.into());
+            }
+            answer.insert("hold_token".to_owned(), token.into());
+        }
+        self.store().keep_decision(&DecisionRecord {
+            tenant_id: &call.tenant_id,
+            agent_id: &call.agent_id,
+            user_id: &call.user_id,
+            session_id: &call.session_id,
+            tool_name: &call.tool_name,
+            decision: wire_name(&verdict.decision),
+            reason_code: &verdict.reason_code,
+            reason: &verdict.reason,
+            matched_rules: json!(verdict.matched).to_string(),
+            pack_version: self.policy().pack().1,
+            violation_id: violation_id.as_deref().filter(|_| blocked),
+        })?;
+        Ok(answer)
+    }
+
+    fn open_hold(
+        &self,
+        call: &Call,
+        verdict: &Verdict,
+        answer: &Map<String, Value>,
+        violation_id: &str,
+        waits: Duration,
+    ) -> Result<String, StoreError> {
+        let arguments = thoth_core::json::canonical(&Value::Object(call.arguments.clone()));
+        self.store().hold(&NewHold {
+            tenant_id: &call.tenant_id,
+            agent_id: &call.agent_id,
+            user_id: &call.user_id,
+            session_id: &call.session_id,
+            tool_name: &call.tool_name,
+            arguments_digest: &thoth_core::json::digest(&arguments),
+            arguments: &arguments,
+            reason: &verdict.reason,
+            evidence: answer,
+            violation_id,
+            waits,
+        })
+    }
+
+    /// The answer's fields, but for those that only exist once it is recorded. Optional ones are left
+    /// out, never null: clients check the type of whatever is there.
+    fn answer(
+        &self,
+        call: &Call,
+        verdict: &Verdict,
+        violation_id: Option<&str>,
+    ) -> Map<String, Value> {
+        let decision = wire_name(&verdict.decision);
+        let (pack_id, pack_version) = self.policy().pack();
+        let mut answer = Map::new();
+        let mut set = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                answer.insert(name.to_owned(), value);
+            }
+        };
+        let text = |text: &Option<String>| text.as_deref().map(Value::from);
+        set("decision", Some(decision.into()));
+        set("authorization_decision", Some(decision.into()));
+        set("reason", Some(verdict.reason.as_str().into()));
+        set(
+            "decision_reason_code",
+            Some(verdict.reason_code.as_str().into()),
+        );
+        set("action_classification", text(&verdict.classification));
+        set("violation_id", violation_id.map(Value::from));
+        set("matched_rule_ids", Some(json!(verdict.matched)));
+        set("pack_id", Some(pack_id.into()));
+        set("pack_version", Some(pack_version.into()));
+        set("rule_version", verdict.rule_version.map(Value::from));
+        // Echoed as sent, or left out: a client that checks them refuses anything else.
+        set("request_id", text(&call.request_id));
+        set("enforcement_trace_id", text(&call.trace_id));
+        set("action_attestation_id", text(&call.action_attestation_id));
+        match &verdict.decision {
+            Decision::Allow | Decision::Block => {}
+            Decision::Modify(arguments) => {
+                set("modified_tool_args", Some(Value::Object(arguments.clone())));
+                set("modification_reason", Some(verdict.reason.as_str().into()));
+            }
+            Decision::StepUp { seconds } => {
+                set("step_up_timeout_seconds", Some((*seconds).into()));
+            }
+            Decision::Defer { seconds } => {
+                set("defer_reason", Some(verdict.reason.as_str().into()));
+                set("defer_timeout_seconds", seconds.map(Value::from));
+            }
+        }
+        answer
+    }
+}
+
+fn new_violation_id() -> Result<String, StoreError> {
+    Ok(format!("vio_{}", random_hex::<6>()?))
+}
+
+fn wire_name(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Allow => "ALLOW",
+        Decision::Modify(_) => "MODIFY",
+        Decision::StepUp { .. } => "STEP_UP",
+        Decision::Defer { .. } => "DEFER",
+        Decision::Block => "BLOCK",
+    }
+}

@@ -1,0 +1,185 @@
+//! The enforcer itself: from an HTTP request to an HTTP response.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, Method, Request, Response, Uri};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::api::route::Route;
+use crate::api::{ApiError, auth};
+use crate::policy::Policy;
+use crate::secret::Secret;
+use crate::store::Store;
+
+/// The largest body that any endpoint takes.
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
+
+/// How an enforcer is set up.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What agents authenticate with, on either header. `None` lets every caller of the carrier in.
+    pub api_key: Option<Secret>,
+    /// What approvers authenticate with. `None` turns approvals over HTTP off.
+    pub approver_token: Option<Secret>,
+    /// The one tenant that is served. `None` serves whichever a request names.
+    pub tenant: Option<String>,
+    /// Where this enforcer is reached, such as `http://127.0.0.1:8181`; it makes `approval_url`s.
+    /// `None` leaves them out.
+    pub base_url: Option<String>,
+}
+
+/// Options that cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// A credential without characters protects nothing.
+    #[error("the {0} is blank: set it, or leave it out")]
+    Blank(&'static str),
+    /// An agent could approve its own calls.
+    #[error("the approver token is the API key: use another one")]
+    SameCredential,
+    /// The base URL is not one.
+    #[error("the base URL `{0}` is not an http or https URL")]
+    BaseUrl(String),
+}
+
+/// A policy decision point: answers the Thoth wire protocol from Cedar policies.
+///
+/// A client's `enforcement_mode` is a fact that policies may ask about; it never changes what a
+/// decision is.
+#[derive(Debug)]
+pub struct Enforcer {
+    policy: Policy,
+    store: Store,
+    options: Options,
+}
+
+impl Enforcer {
+    /// Puts an enforcer together.
+    ///
+    /// # Errors
+    ///
+    /// If a credential is blank, both are the same, or the base URL is not one.
+    pub fn new(policy: Policy, store: Store, mut options: Options) -> Result<Self, OptionsError> {
+        let credentials = [
+            ("API key", &options.api_key),
+            ("approver token", &options.approver_token),
+        ];
+        for (name, credential) in credentials {
+            if credential.as_ref().is_some_and(Secret::is_blank) {
+                return Err(OptionsError::Blank(name));
+            }
+        }
+        if let (Some(key), Some(token)) = (&options.api_key, &options.approver_token)
+            && key.same_as(token)
+        {
+            return Err(OptionsError::SameCredential);
+        }
+        if let Some(url) = &mut options.base_url {
+            let parsed = url.parse::<Uri>().ok();
+            let scheme = parsed.as_ref().and_then(Uri::scheme_str);
+            if !matches!(scheme, Some("http" | "https")) {
+                return Err(OptionsError::BaseUrl(url.clone()));
+            }
+            url.truncate(url.trim_end_matches('/').len());
+        }
+        Ok(Self {
+            policy,
+            store,
+            options,
+        })
+    }
+
+    /// Answers one request. Total and synchronous: takes microseconds, or up to two seconds while
+    /// another process writes to the same store.
+    ///
+    /// The carrier checks where a request comes from; here only its credentials count.
+    pub fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
+        let answer = catch_unwind(AssertUnwindSafe(|| self.answer_to(&request)));
+        let answer = answer.unwrap_or_else(|_| {
+            tracing::error!("a request made the enforcer panic");
+            Err(ApiError::internal())
+        });
+        answer.unwrap_or_else(ApiError::into_response)
+    }
+
+    /// The store it writes to.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The policies it decides by.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn answer_to(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, ApiError> {
+        let (headers, body) = (request.headers(), request.body());
+        let route = Route::find(request.method(), request.uri().path())?;
+        let key = self.options.api_key.as_ref();
+        if route.is_for_approvers() {
+            auth::approver(headers, self.options.approver_token.as_ref(), key)?;
+        } else {
+            auth::agent(headers, key)?;
+        }
+        if request.method() == Method::POST {
+            require_json(headers)?;
+        }
+        if body.len() > MAX_BODY {
+            return Err(ApiError::too_large(MAX_BODY));
+        }
+        if route.tenant().is_some_and(|name| !self.serves_tenant(name)) {
+            return Err(ApiError::not_found("this enforcer serves another tenant"));
+        }
+        match route {
+            Route::Enforce => self.enforce(body),
+            Route::Hold(token) => self.hold(&token),
+            Route::Events => self.events(body),
+            Route::Explain => self.explain(body),
+            Route::Approvals { tenant } => {
+                self.approvals(&tenant, request.uri().query().unwrap_or_default())
+            }
+            Route::Approval { tenant, id } => self.approval(&tenant, &id),
+            Route::Resolve { tenant, id } => self.resolve(&tenant, &id, body),
+            Route::ToolInventory { .. } => self.tool_inventory(body),
+        }
+    }
+
+    pub(crate) fn serves_tenant(&self, tenant: &str) -> bool {
+        let served = self.options.tenant.as_deref();
+        served.is_none_or(|served| served == tenant)
+    }
+
+    /// Where an approver finds a hold.
+    pub(crate) fn approval_url(&self, tenant: &str, token: &str) -> Option<String> {
+        let base = self.options.base_url.as_deref()?;
+        let tenant = utf8_percent_encode(tenant, NON_ALPHANUMERIC);
+        Some(format!("{base}/{tenant}/thoth/approvals/{token}"))
+    }
+}
+
+/// A web page can send text or forms to loopback without asking, but not JSON.
+fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let media_type = types
+        .next()
+        .filter(|_| types.next().is_none())
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .unwrap_or_default();
+    if !media_type.trim().eq_ignore_ascii_case("application/json") {
+        return Err(ApiError::media_type(
+            "send the body as `Content-Type: application/json`",
+        ));
+    }
+    if headers.contains_key(CONTENT_ENCODING) {
+        return Err(ApiError::media_type(
+            "send the body without a content encoding",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! Deciding about one call: evaluates the policies and folds those that match into one verdict.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cedar_policy::{AuthorizationError, Response};
+use serde_json::{Map, Value};
+
+use super::Policy;
+use super::merge_patch;
+use super::request::Unevaluated;
+use super::rule::{Effects, Rule};
+use crate::call::Call;
+
+/// What to do with a call.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Decision {
+    Allow,
+    /// Run it with these arguments instead; never empty.
+    Modify(Map<String, Value>),
+    /// Ask a human, for so many seconds.
+    StepUp {
+        seconds: u32,
+    },
+    /// Not now; come back after so many seconds.
+    Defer {
+        seconds: Option<u32>,
+    },
+    Block,
+}
+
+/// A decision with its grounds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Verdict {
+    pub(crate) decision: Decision,
+    pub(crate) reason: String,
+    pub(crate) reason_code: String,
+    pub(crate) classification: Option<String>,
+    /// The `@id`s of the policies that matched, in the order of the file.
+    pub(crate) matched: Vec<String>,
+    pub(crate) rule_version: Option<u32>,
+}
+
+impl Verdict {
+    /// A block that no policy asked for.
+    pub(crate) fn block(reason_code: &str, reason: impl Into<String>) -> Self {
+        Self {
+            decision: Decision::Block,
+            reason: reason.into(),
+            reason_code: reason_code.to_owned(),
+            classification: None,
+            matched: Vec::new(),
+            rule_version: None,
+        }
+    }
+}
+
+impl Policy {
+    /// Decides about a call. Total: what cannot be evaluated is a block.
+    pub(crate) fn decide(&self, call: &Call) -> Verdict {
+        // Stays on this stack if there is enough left of it, as there is for policies of usual size.
+        let decide = || stacker::maybe_grow(self.stack, self.stack, || self.evaluate(call));
+        // A bug in an evaluator must not become an outage, which a client may be set to let through.
+        catch_unwind(AssertUnwindSafe(decide)).unwrap_or_else(|_| {
+            Verdict::block("policy_error", "the policies could not be evaluated")
+        })
+    }
+
+    fn evaluate(&self, call: &Call) -> Verdict {
+        let projected = match self.arguments.project(&call.arguments) {
+            Ok(projected) => projected,
+            Err(unfit) => return Verdict::block("argument_type", unfit.to_string()),
+        };
+        match self.ask_cedar(call, projected) {
+            Ok(response) => self.fold(&response, call),
+            Err(Unevaluated) => {
+                Verdict::block("policy_error", "the call does not fit the policies' schema")
+            }
+        }
+    }
+
+    fn fold(&self, response: &Response, call: &Call) -> Verdict {
+        let errors: Vec<String> = response
+            .diagnostics()
+            .errors()
+            .map(|AuthorizationError::PolicyEvaluationError(error)| error.policy_id())
+            .map(|id| format!("`{}`", self.rules.get(id).map_or("?", |rule| &rule.id)))
+            .collect();
+        // INVARIANT: Cedar skips a policy that errs, so a forbid would be as if it were not there.
+        if !errors.is_empty() {
+            let reason = format!("policy {} could not be evaluated", errors.join(", "));
+            return Verdict::block("policy_error", reason);
+        }
+        let mut matched: Vec<&Rule> = response
+            .diagnostics()
+            .reason()
+            .filter_map(|id| self.rules.get(id))
+            .collect();
+        matched.sort_by_key(|rule| rule.offset);
+        // The first of the strictest speaks for all.
+        let strictness = |rule: &&Rule| rule.effects.strictness();
+        let Some(leading) = matched.iter().rev().copied().max_by_key(strictness) else {
+            return Verdict::block("no_policy_matched", "no policy allows this call");
+        };
+        let modifies = |rule: &&Rule| matches!(rule.effects, Effects::Modify { .. });
+        let verdict = |decision, reason: &str| Verdict {
+            decision,
+            reason: leading.reason.clone().unwrap_or_else(|| reason.to_owned()),
+            reason_code: leading.reason_code.clone().unwrap_or_else(|| {
+                format!("policy_{}", leading.effects.name().to_ascii_lowercase())
+            }),
+            classification: std::iter::once(leading)
+                .chain(matched.iter().copied())
+                .find_map(|rule| rule.classification.clone()),
+            matched: matched.iter().map(|rule| rule.id.clone()).collect(),
+            rule_version: Some(leading.version),
+        };
+        match &leading.effects {
+            Effects::Allow => verdict(Decision::Allow, "allowed by policy"),
+            Effects::Block => verdict(Decision::Block, "forbidden by policy"),
+            Effects::Defer { seconds } => {
+                verdict(Decision::Defer { seconds: *seconds }, "deferred by policy")
+            }
+            // Not every client can take changed arguments out of an approval, and a human must not
+            // approve other arguments than those that run.
+            Effects::StepUp { .. } if matched.iter().any(modifies) => Verdict {
+                matched: verdict(Decision::Block, "").matched,
+                ..Verdict::block(
+                    "policy_conflict",
+                    "one policy asks for an approval and another changes the arguments",
+                )
+            },
+            Effects::StepUp { seconds } => verdict(
+                Decision::StepUp { seconds: *seconds },
+                "policy asks for an approval",
+            ),
+            Effects::Modify { .. } => {
+                let mut arguments = call.arguments.clone();
+                for rule in &matched {
+                    if let Effects::Modify { patch } = &rule.effects {
+                        merge_patch::apply(&mut arguments, patch);
+                    }
+                }
+                // Clients take an empty object for "no change" and would run the original arguments.
+                if arguments.is_empty() {
+                    return Verdict {
+                        matched: verdict(Decision::Block, "").matched,
+                        ..Verdict::block("policy_conflict", "the policy leaves no arguments")
+                    };
+                }
+                verdict(Decision::Modify(arguments), "arguments changed by policy")
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! The loopback carrier: HTTP/1.1 for any Thoth SDK on this machine.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{HOST, ORIGIN};
+use http::uri::Authority;
+use http::{HeaderMap, Request, Response, Uri};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::api::ApiError;
+use crate::enforcer::{Enforcer, MAX_BODY};
+
+/// More connections wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 256;
+const MAX_HEADERS: usize = 64;
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+/// For the head of a request, and for an idle connection.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long requests under way may take once it is to end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+/// Before the next try when there are no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves an enforcer on a loopback address until `shutdown` completes.
+///
+/// At most 256 connections, bodies of 1 MiB, 30 seconds for a request's head and 10 for its body. Only
+/// loopback peers are served, and only requests whose `Host` (and `Origin`, if there is one) is a
+/// loopback name: that keeps web pages out that reach this port through a browser.
+///
+/// # Errors
+///
+/// If the listener is not on a loopback address.
+///
+/// # Cancel safety
+///
+/// Dropping the future closes every connection; a decision under way is still recorded.
+pub async fn serve(
+    listener: TcpListener,
+    enforcer: Arc<Enforcer>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    if !is_loopback(address.ip()) {
+        let message = format!("`{address}` is not a loopback address: use 127.0.0.1");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let (stop, stopped) = watch::channel(());
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let permit = Arc::clone(&permits);
+        let next = async { (permit.acquire_owned().await, listener.accept().await) };
+        let (permit, accepted) = tokio::select! {
+            next = next => next,
+            () = &mut shutdown => break,
+        };
+        while connections.try_join_next().is_some() {}
+        match accepted {
+            Ok((stream, peer)) if is_loopback(peer.ip()) => {
+                let connection = connection(stream, Arc::clone(&enforcer), stopped.clone());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+            Ok((_, peer)) => tracing::warn!(%peer, "refused a peer that is not on loopback"),
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(stop);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    // What is left is aborted with the set.
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, drained).await;
+    Ok(())
+}
+
+async fn connection(stream: TcpStream, enforcer: Arc<Enforcer>, mut stopped: watch::Receiver<()>) {
+    let service = service_fn(move |request| {
+        let enforcer = Arc::clone(&enforcer);
+        async move {
+            let response = respond(request, enforcer).await;
+            let response = response.unwrap_or_else(ApiError::into_response);
+            Ok::<_, Infallible>(response.map(Full::new))
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        // The sender is dropped, never used.
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+async fn respond(
+    request: Request<Incoming>,
+    enforcer: Arc<Enforcer>,
+) -> Result<Response<Bytes>, ApiError> {
+    let (head, body) = request.into_parts();
+    require_loopback_names(&head.uri, &head.headers)?;
+    let body = Limited::new(body, MAX_BODY).collect();
+    let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            return Err(ApiError::too_large(MAX_BODY));
+        }
+        Ok(Err(_)) => return Err(ApiError::invalid("the body ended early")),
+        Err(_) => return Err(ApiError::timeout()),
+    };
+    let request = Request::from_parts(head, body);
+    // The store may wait for another process, which must not stop the other connections.
+    tokio::task::spawn_blocking(move || enforcer.handle(request))
+        .await
+        .map_err(|_| ApiError::internal())
+}
+
+/// Against DNS rebinding: a page from `evil.example` that resolves to 127.0.0.1 still says its name.
+fn require_loopback_names(uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = hosts.next().filter(|_| hosts.next().is_none());
+    let host = host
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(is_loopback_authority);
+    let target = uri
+        .authority()
+        .is_none_or(|authority| is_loopback_authority(authority.as_str()));
+    let origins = headers.get_all(ORIGIN).iter().all(|origin| {
+        let origin = origin.to_str().ok().and_then(|text| text.split_once("://"));
+        origin.is_some_and(|(_, authority)| is_loopback_authority(authority))
+    });
+    if host && target && origins {
+        Ok(())
+    } else {
+        Err(ApiError::forbidden(
+            "only requests for a loopback address are served",
+        ))
+    }
+}
+
+/// Whether an authority is `localhost`, an address in 127.0.0.0/8 or `[::1]`, with or without a port.
+fn is_loopback_authority(text: &str) -> bool {
+    let Ok(authority) = text.parse::<Authority>() else {
+        return false;
+    };
+    // No user, and nothing that another parser would see as one.
+    if text.contains('@') {
+        return false;
+    }
+    let host = authority.host();
+    host.eq_ignore_ascii_case("localhost")
+        || host == "[::1]"
+        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! What must outlive the process: holds, events and decisions, in SQLite.
+
+mod decisions;
+mod events;
+mod holds;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusqlite::Connection;
+use thoth_core::Timestamp;
+
+pub(crate) use decisions::DecisionRecord;
+pub(crate) use events::StoredEvent;
+pub(crate) use holds::NewHold;
+pub use holds::{Approval, ApprovalStatus, Resolution, ResolveError};
+
+/// How long a writer waits for another process on the same file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long anything is kept, as the Thoth service does.
+const RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+const SCHEMA: &str = include_str!("schema.sql");
+
+type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// The store could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file could not be opened or is not a store.
+    #[error("cannot open the enforcer's store `{}`: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// A statement failed: the disk is full, the file is locked or damaged.
+    #[error("the enforcer's store failed: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The system gave no random bytes for a token.
+    #[error("no random bytes from the system: {0}")]
+    Random(getrandom::Error),
+}
+
+/// Holds, events and decisions. Clones share one connection; several processes may open one file.
+///
+/// A write is durable against a killed process once the call returns. What is older than 90 days is
+/// deleted when a store is opened.
+#[derive(Clone)]
+pub struct Store {
+    connection: Arc<Mutex<Connection>>,
+    clock: Clock,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens or creates a store; its folder must exist.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened, written or is not a SQLite file.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Connection::open(path)
+            .and_then(|connection| Self::prepare(connection, Arc::new(SystemTime::now)))
+            .map_err(|source| StoreError::Open {
+                path: path.to_owned(),
+                source,
+            })
+    }
+
+    /// A store that ends with its last clone.
+    ///
+    /// # Errors
+    ///
+    /// If SQLite has no memory left.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let connection = Connection::open_in_memory()?;
+        Ok(Self::prepare(connection, Arc::new(SystemTime::now))?)
+    }
+
+    /// The same store with another clock: expiry and retention go by it.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        Self {
+            clock: Arc::new(clock),
+            ..self
+        }
+    }
+
+    fn prepare(connection: Connection, clock: Clock) -> rusqlite::Result<Self> {
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // In WAL mode a killed process loses nothing with NORMAL; only a power cut can.
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        connection.execute_batch(SCHEMA)?;
+        let store = Self {
+            connection: Arc::new(Mutex::new(connection)),
+            clock,
+        };
+        store.forget(RETENTION)?;
+        Ok(store)
+    }
+
+    fn forget(&self, age: Duration) -> rusqlite::Result<()> {
+        let before = self.now().saturating_sub(milliseconds(age));
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        transaction.execute("DELETE FROM holds WHERE expires_at < ?1", [before])?;
+        transaction.execute("DELETE FROM events WHERE received_at < ?1", [before])?;
+        transaction.execute("DELETE FROM decisions WHERE decided_at < ?1", [before])?;
+        transaction.commit()
+    }
+
+    /// A panic elsewhere cannot leave a half-written row: every write is one transaction.
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Milliseconds since 1970.
+    fn now(&self) -> i64 {
+        let now = (self.clock)();
+        milliseconds(now.duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+
+    /// The store's idea of now, as the wire writes it.
+    pub(crate) fn now_text(&self) -> String {
+        time_text(from_milliseconds(self.now()))
+    }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn from_milliseconds(milliseconds: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default())
+}
+
+/// A time as RFC 3339 in UTC.
+pub(crate) fn time_text(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let timestamp = Timestamp {
+        seconds: since.as_secs(),
+        nanoseconds: since.subsec_nanos(),
+    };
+    timestamp.rfc3339()
+}
+
+/// So many random bytes from the system, in hex.
+pub(crate) fn random_hex<const BYTES: usize>() -> Result<String, StoreError> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(StoreError::Random)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+-- The enforcer's store. Times are milliseconds since 1970.
+
+CREATE TABLE IF NOT EXISTS holds (
+    token             TEXT PRIMARY KEY,
+    -- pending, approved or denied; a pending hold past expires_at has expired.
+    status            TEXT NOT NULL DEFAULT 'pending',
+    tenant_id         TEXT NOT NULL,
+    agent_id          TEXT NOT NULL,
+    user_id           TEXT NOT NULL,
+    session_id        TEXT NOT NULL,
+    tool_name         TEXT NOT NULL,
+    -- Canonical JSON (RFC 8785) and its SHA-256.
+    arguments         TEXT NOT NULL,
+    arguments_digest  TEXT NOT NULL,
+    reason            TEXT NOT NULL,
+    -- What every answer about this hold repeats, as a JSON object.
+    evidence          TEXT NOT NULL,
+    -- Named in the answer if the hold ends in a block.
+    violation_id      TEXT NOT NULL,
+    requested_at      INTEGER NOT NULL,
+    expires_at        INTEGER NOT NULL,
+    resolved_by       TEXT,
+    resolved_at       INTEGER,
+    resolution_reason TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS holds_by_status ON holds (status, requested_at);
+
+CREATE TABLE IF NOT EXISTS events (
+    tenant_id   TEXT NOT NULL,
+    event_id    TEXT NOT NULL,
+    session_id  TEXT NOT NULL,
+    event_type  TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    -- The event with snake case keys.
+    body        TEXT NOT NULL,
+    PRIMARY KEY (tenant_id, event_id)
+) STRICT;
+CREATE INDEX IF NOT EXISTS events_by_age ON events (received_at);
+
+CREATE TABLE IF NOT EXISTS decisions (
+    id            INTEGER PRIMARY KEY,
+    decided_at    INTEGER NOT NULL,
+    tenant_id     TEXT NOT NULL,
+    agent_id      TEXT NOT NULL,
+    user_id       TEXT NOT NULL,
+    session_id    TEXT NOT NULL,
+    tool_name     TEXT NOT NULL,
+    decision      TEXT NOT NULL,
+    reason_code   TEXT NOT NULL,
+    reason        TEXT NOT NULL,
+    -- The rules that matched, as a JSON array.
+    matched_rules TEXT NOT NULL,
+    pack_version  TEXT NOT NULL,
+    violation_id  TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS decisions_by_violation ON decisions (violation_id)
+    WHERE violation_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS decisions_by_age ON decisions (decided_at);

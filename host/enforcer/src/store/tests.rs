@@ -1,0 +1,199 @@
+//! Facts about what the store keeps, for how long and for whom.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Map;
+
+use super::{ApprovalStatus, NewHold, Resolution, ResolveError, Store, StoredEvent};
+
+/// Opens a hold of a minute.
+fn hold(store: &Store) -> String {
+    let hold = NewHold {
+        tenant_id: "acme",
+        agent_id: "bot",
+        user_id: "u1",
+        session_id: "s-1",
+        tool_name: "transfer",
+        arguments: "{}",
+        arguments_digest: "0",
+        reason: "large",
+        evidence: &Map::new(),
+        violation_id: "vio_0",
+        waits: Duration::from_secs(60),
+    };
+    store.hold(&hold).unwrap()
+}
+
+fn status(store: &Store, token: &str) -> ApprovalStatus {
+    store.approval(token).unwrap().unwrap().status
+}
+
+/// A store whose clock stands at the seconds in the counter.
+fn at(store: Store, seconds: &Arc<AtomicU64>) -> Store {
+    let seconds = Arc::clone(seconds);
+    store.with_clock(move || UNIX_EPOCH + Duration::from_secs(seconds.load(Ordering::SeqCst)))
+}
+
+#[test]
+fn holds_and_what_became_of_them_survive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("enforcer.db");
+    let store = Store::open(&path).unwrap();
+    let (open, denied) = (hold(&store), hold(&store));
+    store
+        .resolve(&denied, Resolution::Deny, "ann", Some("too much"))
+        .unwrap();
+    drop(store);
+
+    let store = Store::open(&path).unwrap();
+    assert_eq!(status(&store, &open), ApprovalStatus::Pending);
+    let denied = store.approval(&denied).unwrap().unwrap();
+    assert_eq!(denied.status, ApprovalStatus::Denied);
+    assert_eq!(denied.resolved_by.as_deref(), Some("ann"));
+    assert_eq!(denied.resolution_reason.as_deref(), Some("too much"));
+    let pending = store.approvals(Some(ApprovalStatus::Pending)).unwrap();
+    assert_eq!(pending.len(), 1);
+    assert_eq!(store.approvals(None).unwrap().len(), 2);
+}
+
+#[test]
+fn of_many_who_resolve_one_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("enforcer.db");
+    let token = hold(&Store::open(&path).unwrap());
+    // Half of them on a connection of their own, as another process would be.
+    let shared = Store::open(&path).unwrap();
+    let threads: Vec<_> = (0..16)
+        .map(|index| {
+            let (path, token, shared) = (path.clone(), token.clone(), shared.clone());
+            std::thread::spawn(move || {
+                let store = if index % 2 == 0 {
+                    shared
+                } else {
+                    Store::open(&path).unwrap()
+                };
+                let resolution = if index % 3 == 0 {
+                    Resolution::Deny
+                } else {
+                    Resolution::Approve
+                };
+                store.resolve(&token, resolution, &index.to_string(), None)
+            })
+        })
+        .collect();
+    let results: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();
+    let winners: Vec<_> = results.iter().filter_map(|r| r.as_ref().ok()).collect();
+    assert_eq!(winners.len(), 1);
+    assert_eq!(shared.approval(&token).unwrap().as_ref(), Some(winners[0]));
+    for error in results.iter().filter_map(|r| r.as_ref().err()) {
+        assert!(matches!(error, ResolveError::AlreadyResolved { status, .. }
+            if *status == winners[0].status));
+    }
+}
+
+#[test]
+fn a_hold_expires_on_time_and_cannot_be_resolved_then() {
+    let seconds = Arc::new(AtomicU64::new(1000));
+    let store = at(Store::in_memory().unwrap(), &seconds);
+    let (late, approved) = (hold(&store), hold(&store));
+    seconds.store(1059, Ordering::SeqCst);
+    store
+        .resolve(&approved, Resolution::Approve, "ann", None)
+        .unwrap();
+    assert_eq!(status(&store, &late), ApprovalStatus::Pending);
+    seconds.store(1060, Ordering::SeqCst);
+    assert_eq!(status(&store, &late), ApprovalStatus::Expired);
+    assert_eq!(status(&store, &approved), ApprovalStatus::Approved);
+    let error = store.resolve(&late, Resolution::Approve, "ann", None);
+    assert!(matches!(error, Err(ResolveError::Expired(_))));
+    let error = store.resolve("hold_0", Resolution::Approve, "ann", None);
+    assert!(matches!(error, Err(ResolveError::Unknown(_))));
+    assert_eq!(status(&store, &late), ApprovalStatus::Expired);
+}
+
+#[test]
+fn a_status_of_a_later_version_is_not_an_approval() {
+    let store = Store::in_memory().unwrap();
+    let token = hold(&store);
+    let change = "UPDATE holds SET status = 'Approved'";
+    store.connection().execute(change, []).unwrap();
+    assert_eq!(status(&store, &token), ApprovalStatus::Denied);
+}
+
+#[test]
+fn an_event_is_kept_once_for_each_tenant() {
+    let event = |tenant: &str, id: &str| StoredEvent {
+        tenant_id: tenant.to_owned(),
+        event_id: id.to_owned(),
+        session_id: "s".to_owned(),
+        event_type: "TOOL_CALL_PRE".to_owned(),
+        body: "{}".to_owned(),
+    };
+    let store = Store::in_memory().unwrap();
+    let batch = [event("a", "1"), event("a", "2"), event("a", "1")];
+    assert_eq!(store.keep_events(&batch).unwrap(), 2);
+    assert_eq!(store.keep_events(&batch).unwrap(), 0);
+    assert_eq!(store.keep_events(&[event("b", "1")]).unwrap(), 1);
+    assert_eq!(store.event_count().unwrap(), 3);
+}
+
+#[test]
+fn what_is_older_than_ninety_days_is_forgotten_and_nothing_else() {
+    let store = Store::in_memory().unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let seconds = Arc::new(AtomicU64::new(now.as_secs() - 91 * 86_400));
+    let store = at(store, &seconds);
+    hold(&store);
+    seconds.store(now.as_secs() - 89 * 86_400, Ordering::SeqCst);
+    let kept = hold(&store);
+    seconds.store(now.as_secs(), Ordering::SeqCst);
+    store.forget(super::RETENTION).unwrap();
+    let left = store.approvals(None).unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].token, kept);
+}
+
+#[test]
+fn many_open_a_new_store_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("enforcer.db");
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            let path = path.clone();
+            std::thread::spawn(move || hold(&Store::open(&path).unwrap()))
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.approvals(None).unwrap().len(), 8);
+}
+
+#[test]
+fn a_file_that_is_no_store_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("enforcer.db");
+    std::fs::write(
+        &path,
+        "not a database, but long enough to be read as a header".repeat(20),
+    )
+    .unwrap();
+    let error = Store::open(&path).unwrap_err().to_string();
+    assert!(
+        error.starts_with("cannot open the enforcer's store `"),
+        "{error}"
+    );
+    assert!(Store::open(&folder.path().join("no/such/folder/x.db")).is_err());
+}
+
+#[test]
+fn tokens_fit_the_alphabet_that_clients_extract() {
+    let store = Store::in_memory().unwrap();
+    let (first, second) = (hold(&store), hold(&store));
+    assert_ne!(first, second);
+    assert_eq!(first.len(), "hold_".len() + 32);
+    assert!(first.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
+}

@@ -1,0 +1,196 @@
+//! Opening the log's file: private, not through a link, and tuned for small durable writes.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::error::OpenError;
+use crate::schema::{self, Found, VERSION};
+
+/// A log's file, checked and made private.
+#[derive(Clone, Debug)]
+pub(crate) struct LogFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl LogFile {
+    /// Checks the folder and the file, and makes what is missing.
+    ///
+    /// A missing folder is made for its owner only; one that is there is left as it is, and refused
+    /// if every user may write to it. A file that others may read is closed to them.
+    pub(crate) fn prepare(path: &Path) -> Result<Self, OpenError> {
+        let folder = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        let folder = private_folder(folder)?;
+        let Some(name) = path.file_name() else {
+            return Err(OpenError::NotAFile { path: path.into() });
+        };
+        let path = folder.join(name);
+        let metadata = private_file(&path)?;
+        Ok(Self {
+            path,
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+
+    /// The log's path with every link in its folder resolved.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens a connection that can write, and makes the tables if the file is new.
+    pub(crate) fn connect(&self, power_loss: bool) -> Result<Connection, OpenError> {
+        let mut connection = self.open()?;
+        let settle = |connection: &mut Connection| {
+            write_ahead(connection)?;
+            connection.pragma_update(
+                None,
+                "synchronous",
+                if power_loss { "FULL" } else { "NORMAL" },
+            )?;
+            schema::prepare(connection)
+        };
+        match settle(&mut connection) {
+            Ok(Found::Ours) => Ok(connection),
+            Ok(Found::Newer(found)) => Err(OpenError::Newer {
+                path: self.path.clone(),
+                found,
+                known: VERSION,
+            }),
+            Ok(Found::Foreign) => Err(OpenError::NotALog {
+                path: self.path.clone(),
+            }),
+            Err(error) => Err(self.refused(error)),
+        }
+    }
+
+    /// Opens a connection that only reads.
+    pub(crate) fn connect_to_read(&self) -> Result<Connection, OpenError> {
+        let connection = self.open()?;
+        connection
+            .pragma_update(None, "query_only", true)
+            .map_err(|error| self.refused(error))?;
+        Ok(connection)
+    }
+
+    /// Whether the path still leads to the file that was opened. SQLite would go on writing to a file
+    /// that was deleted or replaced, and what it wrote would be gone with the process.
+    pub(crate) fn is_in_place(&self) -> bool {
+        fs::symlink_metadata(&self.path)
+            .is_ok_and(|metadata| metadata.dev() == self.device && metadata.ino() == self.inode)
+    }
+
+    fn open(&self) -> Result<Connection, OpenError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let mut connection =
+            Connection::open_with_flags(&self.path, flags).map_err(|error| self.refused(error))?;
+        connection
+            .busy_handler(Some(wait_for_lock))
+            .map_err(|error| self.refused(error))?;
+        Ok(connection)
+    }
+
+    fn refused(&self, source: rusqlite::Error) -> OpenError {
+        let path = self.path.clone();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                OpenError::NotALog { path }
+            }
+            _ => OpenError::Database { path, source },
+        }
+    }
+}
+
+/// Makes the folder if it is missing and returns it with every link resolved.
+fn private_folder(folder: &Path) -> Result<PathBuf, OpenError> {
+    let failed = |source| OpenError::Folder {
+        path: folder.into(),
+        source,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(failed)?;
+    if fs::metadata(folder).map_err(failed)?.mode() & 0o002 != 0 {
+        return Err(OpenError::OpenFolder {
+            path: folder.into(),
+        });
+    }
+    folder.canonicalize().map_err(failed)
+}
+
+/// Makes the file if it is missing, refuses what is not a file, and closes it to others. SQLite gives
+/// its companion files the same permissions.
+fn private_file(path: &Path) -> Result<fs::Metadata, OpenError> {
+    let failed = |source: io::Error| OpenError::File {
+        path: path.into(),
+        source,
+    };
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(OpenError::NotAFile { path: path.into() });
+    }
+    let file = open_private(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.mode() & 0o077 != 0 {
+        file.set_permissions(fs::Permissions::from_mode(metadata.mode() & 0o600))
+            .map_err(failed)?;
+    }
+    Ok(metadata)
+}
+
+/// Opens a file for reading and writing, and makes it for its owner only if it is missing.
+pub(crate) fn open_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Switches a new database to write-ahead logging. SQLite does not wait for other processes here, and
+/// several that open a new log at once all try.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let mut tries = 0;
+    loop {
+        let switched = connection
+            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+        match switched {
+            Ok(_) => return Ok(()),
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && wait_for_lock(tries) =>
+            {
+                tries = tries.saturating_add(1);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// How often a lock that another process holds is asked for before giving up: about five seconds.
+const LOCK_TRIES: i32 = 1000;
+
+/// Waits before a lock is asked for again; says false when it is time to give up.
+///
+/// A transaction here takes tens of microseconds and SQLite's own waits start at a millisecond and
+/// grow to a hundred, so processes that share a log would spend their time asleep.
+fn wait_for_lock(tries: i32) -> bool {
+    let doublings = u32::try_from(tries).unwrap_or(0).min(6);
+    thread::sleep(Duration::from_micros(80).saturating_mul(1 << doublings));
+    tries < LOCK_TRIES
+}

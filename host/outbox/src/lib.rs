@@ -1,0 +1,48 @@
+//! The durable outbox: events are kept before they take effect and delivered at least once.
+//!
+//! [`Outbox::append`] returns when an event is in the log (SQLite, write-ahead), where a killed process
+//! cannot lose it. [`deliver`] carries what waits to one destination, oldest first, in batches of at
+//! most [`BATCH`], until the destination has accepted or refused every event. An event keeps its id
+//! for good, so a receiver that drops ids it has seen sees each event once.
+//!
+//! Promises:
+//! - an event is delivered to the destination it was recorded for and to no other;
+//! - events are delivered in the order in which they were appended, so in order within a session;
+//! - nothing is dropped silently: what a destination refuses for good stays in the log, counted, with
+//!   the reason;
+//! - several processes can use one log; one of them delivers for a destination, and when it dies
+//!   another takes over.
+//!
+//! Delivered events stay in the log, which is the record of what happened. Nothing prunes it yet: the
+//! cap in [`Options`] bounds what waits, not what was delivered.
+//!
+//! Unix only: the log's folder and files are kept private by their permission bits.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod checkpoint;
+mod deliver;
+mod error;
+mod event;
+mod file;
+mod ledger;
+mod outbox;
+mod reader;
+mod retry;
+mod schema;
+mod turn;
+mod writer;
+
+pub use deliver::{Carrier, Sent, deliver};
+pub use error::{AppendError, OpenError, StatusError};
+pub use event::Event;
+pub use outbox::{Options, Outbox, Status};
+pub use reader::BATCH;
+pub use retry::Retry;

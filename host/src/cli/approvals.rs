@@ -1,0 +1,146 @@
+//! `thoth approvals`: a human's word on held calls, from a terminal.
+//!
+//! It works on the embedded enforcer's store in the state folder, so it needs no server to run, and
+//! the operating system's file permissions are the credential.
+
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result};
+use clap::Subcommand;
+use serde_json::{Value, json};
+use thoth_enforcer::{Approval, ApprovalStatus, Resolution, ResolveError, Store};
+use thoth_host::inert;
+
+use super::settings::StateArgs;
+use super::{Exit, Usage};
+
+/// List, approve or deny calls that the embedded enforcer holds for a human.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show what waits, the oldest first.
+    List {
+        /// Show what was decided or has expired as well.
+        #[arg(long)]
+        all: bool,
+        /// Print one JSON array.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Let a held call run.
+    Approve(Resolve),
+    /// Refuse a held call.
+    Deny(Resolve),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Resolve {
+    /// The hold's token, from `thoth approvals list`.
+    token: String,
+    /// Why; the agent is told.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+/// Runs the command.
+pub(super) async fn run(command: Command) -> Result<Exit> {
+    match command {
+        Command::List { all, json, state } => {
+            let store = open(&state)?;
+            let status = (!all).then_some(ApprovalStatus::Pending);
+            let approvals = store.approvals(status)?;
+            if json {
+                let rows: Vec<Value> = approvals.iter().map(row).collect();
+                println!("{:#}", Value::Array(rows));
+            } else if approvals.is_empty() {
+                eprintln!("thoth: nothing waits for approval");
+            } else {
+                for approval in &approvals {
+                    println!("{}", line(approval));
+                }
+            }
+            Ok(Exit::Completed)
+        }
+        Command::Approve(args) => resolve(&args, Resolution::Approve),
+        Command::Deny(args) => resolve(&args, Resolution::Deny),
+    }
+}
+
+fn resolve(args: &Resolve, resolution: Resolution) -> Result<Exit> {
+    let store = open(&args.state)?;
+    let by = std::env::var("USER").unwrap_or_else(|_| "local user".into());
+    let resolved = store.resolve(&args.token, resolution, &by, args.reason.as_deref());
+    match resolved {
+        Ok(approval) => {
+            println!("{} {}", approval.status.as_str(), line(&approval));
+            Ok(Exit::Completed)
+        }
+        Err(ResolveError::Store(error)) => Err(error.into()),
+        Err(error) => Err(Usage(error.to_string()).into()),
+    }
+}
+
+fn open(state: &StateArgs) -> Result<Store> {
+    let file = state.dir()?.join("enforcer.db");
+    if !file.exists() {
+        let missing = format!(
+            "no holds are kept in `{}`; name the state folder of the enforcer with `--state-dir`",
+            file.display()
+        );
+        return Err(Usage(missing).into());
+    }
+    Store::open(&file).context("cannot read the holds")
+}
+
+fn line(approval: &Approval) -> String {
+    let left = match approval.expires_at.duration_since(SystemTime::now()) {
+        Ok(left) if approval.status == ApprovalStatus::Pending => {
+            format!("{} s left", left.as_secs())
+        }
+        _ => approval.status.as_str().to_owned(),
+    };
+    // Agent and tool wrote some of this: it must not be able to drive the terminal.
+    inert(
+        &format!(
+            "{}  {}  {}@{} for {}  {}  {}",
+            approval.token,
+            approval.tool_name,
+            approval.agent_id,
+            approval.tenant_id,
+            if approval.user_id.is_empty() {
+                "nobody"
+            } else {
+                &approval.user_id
+            },
+            approval.arguments,
+            left
+        ),
+        2_000,
+    )
+}
+
+fn row(approval: &Approval) -> Value {
+    let seconds = |time: SystemTime| {
+        time.duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs())
+    };
+    json!({
+        "token": approval.token,
+        "status": approval.status.as_str(),
+        "tenant_id": approval.tenant_id,
+        "agent_id": approval.agent_id,
+        "user_id": approval.user_id,
+        "session_id": approval.session_id,
+        "tool_name": approval.tool_name,
+        "arguments": serde_json::from_str::<Value>(&approval.arguments).unwrap_or_default(),
+        "arguments_sha256": approval.arguments_digest,
+        "reason": approval.reason,
+        "requested_at": seconds(approval.requested_at),
+        "expires_at": seconds(approval.expires_at),
+        "resolved_by": approval.resolved_by,
+        "resolution_reason": approval.resolution_reason,
+    })
+}

@@ -1,0 +1,227 @@
+//! `thoth call`: one governed call of one function of one component.
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+use thoth_host::{Call, Mode, Outcome, Tool, inert};
+
+use super::settings::{IdentityArgs, LimitArgs, PolicyArgs, StateArgs, call_id, duration};
+use super::{Exit, Usage, report};
+
+/// How long the command waits for its events to be delivered.
+const DELIVERY: Duration = Duration::from_secs(2);
+
+/// The longest text of arguments that is read, in bytes; the governor refuses far less.
+const ARGUMENTS_MAX: u64 = 1 << 20;
+
+/// Call one tool, once, on the enforcer's word.
+///
+/// Any component is a tool: each function it exports can be called by its name in snake case, with
+/// a JSON object of its parameters. `thoth inspect COMPONENT` lists them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    thoth call docs.wasm search_docs '{\"query\": \"leave\"}' --policy policy.cedar\n  \
+    echo '{\"query\": \"leave\"}' | thoth call docs.wasm search_docs - --enforcer-url https://enforce.acme.example\n  \
+    thoth call bank.wasm transfer @payment.json --policy policy.cedar --wait 0s --json")]
+pub(super) struct Args {
+    /// The component, a .wasm file.
+    component: PathBuf,
+    /// The tool; may be left out where the component offers one only.
+    tool: Option<String>,
+    /// The arguments: JSON, `-` for stdin, or `@FILE` [default: {}].
+    arguments: Option<String>,
+    /// Print one JSON object about the outcome instead of the bare result.
+    #[arg(long)]
+    json: bool,
+    /// How long to wait for an approval, for instance 0s or 10m [default: until the hold expires].
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    wait: Option<Duration>,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    state: StateArgs,
+    #[command(flatten)]
+    identity: IdentityArgs,
+}
+
+/// Runs the command.
+pub(super) async fn run(mut args: Args) -> Result<Exit> {
+    // `thoth call tool.wasm '{…}'`: one word after the component that cannot be a tool's name.
+    if args.arguments.is_none()
+        && args
+            .tool
+            .as_ref()
+            .is_some_and(|word| word.starts_with(['{', '[', '@', '-']))
+    {
+        args.arguments = args.tool.take();
+    }
+    let identity = args.identity.identity()?;
+    let observe = identity.mode == Mode::Observe;
+    let runtime = args
+        .policy
+        .builder()?
+        .state_dir(args.state.dir()?)
+        .limits(args.limits.limits())
+        .build()
+        .await?;
+    let arguments = read_arguments(args.arguments.as_deref())?;
+    let tool = noticed(
+        &format!("compiling {}", args.component.display()),
+        runtime.load(&args.component),
+    )
+    .await?;
+    for notice in runtime.notices().iter().chain(tool.notices()) {
+        eprintln!("thoth: {}", inert(notice, 300));
+    }
+    let name = choose(&tool, args.tool.as_deref())?;
+    if observe {
+        eprintln!("thoth: observe mode: the call runs whatever the enforcer says");
+    }
+    let session = runtime.session(identity);
+    let mut call = session.call_as(&tool, &name, &arguments, call_id()).await?;
+    if let Outcome::Pending(hold) = &call.outcome
+        && args.wait != Some(Duration::ZERO)
+    {
+        let r#where = match (&hold.approval_url, runtime.enforcer()) {
+            (Some(url), _) => format!("approve it at {url}"),
+            (None, Some(_)) => format!("approve it with `thoth approvals approve {}`", hold.token),
+            (None, None) => format!("approve hold {} at the enforcer", hold.token),
+        };
+        eprintln!("thoth: {name} waits for approval: {}; {where}", hold.reason);
+        call = session.wait(call, args.wait).await;
+    }
+    print(&call, args.json)?;
+    let left = runtime.close(DELIVERY).await;
+    let why = left
+        .last_error
+        .map(|error| format!(" ({})", inert(&error, 300)))
+        .unwrap_or_default();
+    if left.waiting > 0 {
+        eprintln!(
+            "thoth: {} not delivered yet{why}; the next run delivers what is left",
+            events(left.waiting)
+        );
+    }
+    if left.refused > 0 {
+        eprintln!(
+            "thoth: {} refused by the enforcer for good{why}; they stay in the log",
+            events(left.refused)
+        );
+    }
+    Ok(report::exit(&call))
+}
+
+fn events(count: u64) -> String {
+    format!("{count} event{}", if count == 1 { "" } else { "s" })
+}
+
+fn print(call: &Call, json: bool) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    let written = if json {
+        writeln!(stdout, "{}", report::json(call))
+    } else {
+        if let Some(line) = report::line(call) {
+            eprintln!("thoth: {line}");
+        }
+        match &call.outcome {
+            Outcome::Completed(result) if stdout.is_terminal() => {
+                let value: Value = serde_json::from_str(result)?;
+                writeln!(stdout, "{value:#}")
+            }
+            Outcome::Completed(result) => writeln!(stdout, "{result}"),
+            Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Pending(_) => Ok(()),
+        }
+    };
+    match written.and_then(|()| stdout.flush()) {
+        // Who reads the result has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("cannot write the result"),
+    }
+}
+
+fn choose(tool: &Tool, name: Option<&str>) -> Result<String> {
+    let known: Vec<&str> = tool
+        .definitions()
+        .iter()
+        .map(|tool| tool.name.as_str())
+        .collect();
+    match (name, known.as_slice()) {
+        (Some(name), _) if known.contains(&name) => Ok(name.into()),
+        (None, [only]) => Ok((*only).into()),
+        (_, []) => {
+            let why = tool
+                .refused()
+                .first()
+                .map(|refused| format!(": `{}` {}", refused.export, refused.why));
+            Err(Usage(format!(
+                "`{}` offers no tool{}",
+                tool.name(),
+                why.unwrap_or_default()
+            ))
+            .into())
+        }
+        (Some(name), _) => {
+            // A function that is there but cannot be called says why.
+            let refused = tool
+                .refused()
+                .iter()
+                .find(|refused| refused.export.replace('-', "_").contains(name));
+            let why = match refused {
+                Some(refused) => format!("`{}` cannot be called: {}", refused.export, refused.why),
+                None => format!("no tool `{name}` in `{}`", tool.name()),
+            };
+            Err(Usage(format!("{why}; there is: {}", known.join(", "))).into())
+        }
+        (None, _) => Err(Usage(format!(
+            "`{}` offers several tools: name one of {}",
+            tool.name(),
+            known.join(", ")
+        ))
+        .into()),
+    }
+}
+
+fn read_arguments(given: Option<&str>) -> Result<String> {
+    let mut text = String::new();
+    match given {
+        None => return Ok("{}".into()),
+        Some("-") => {
+            std::io::stdin()
+                .lock()
+                .take(ARGUMENTS_MAX + 1)
+                .read_to_string(&mut text)
+                .context("cannot read the arguments from stdin")?;
+        }
+        Some(word) => match word.strip_prefix('@') {
+            Some(file) => {
+                std::fs::File::open(file)
+                    .and_then(|file| file.take(ARGUMENTS_MAX + 1).read_to_string(&mut text))
+                    .map_err(|error| {
+                        Usage(format!("cannot read the arguments from `{file}`: {error}"))
+                    })?;
+            }
+            None => return Ok(word.into()),
+        },
+    }
+    Ok(text)
+}
+
+/// Tells a person at a terminal what takes longer than a second.
+pub(super) async fn noticed<T>(what: &str, work: impl Future<Output = T>) -> T {
+    if !std::io::stderr().is_terminal() {
+        return work.await;
+    }
+    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        done = &mut work => done,
+        () = tokio::time::sleep(Duration::from_secs(1)) => {
+            eprintln!("thoth: {what} …");
+            work.await
+        }
+    }
+}

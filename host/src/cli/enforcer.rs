@@ -1,0 +1,205 @@
+//! `thoth enforcer`: the embedded enforcer on loopback for any Thoth SDK, and the policy checker.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use clap::Subcommand;
+use serde_json::json;
+use thoth_enforcer::{Enforcer, Options, Policy, Secret, Store};
+use tokio::net::TcpListener;
+
+use super::settings::StateArgs;
+use super::{Exit, Usage};
+
+/// Run the embedded enforcer on loopback, or check a policy file.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Serve(Serve),
+    Check(Check),
+}
+
+/// Answer policy calls of any Thoth SDK on a loopback address, by a policy file.
+///
+/// Prints the base URL on stdout once it listens. The API key that callers must send is
+/// THOTH_API_KEY or the content of `--api-key-file`; with neither, any local program may ask.
+/// Approving takes another credential, the approver token, which is kept in the state folder.
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    /// The policy file.
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// The loopback address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8930")]
+    listen: SocketAddr,
+    /// Read the API key from this file.
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    state: StateArgs,
+}
+
+/// Validate a policy file; problems are named with line and column.
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    /// The policy file.
+    file: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(super) async fn run(command: Command) -> Result<Exit> {
+    match command {
+        Command::Serve(args) => serve(args).await,
+        Command::Check(args) => check(&args),
+    }
+}
+
+async fn serve(args: Serve) -> Result<Exit> {
+    if !args.listen.ip().is_loopback() {
+        return Err(Usage(format!(
+            "`{}` is not a loopback address: the embedded enforcer serves this machine only",
+            args.listen
+        ))
+        .into());
+    }
+    let policy = Policy::load(&args.policy)?;
+    let state = args.state.dir()?;
+    thoth_host::prepare_state_dir(&state)?;
+    let store = Store::open(&state.join("enforcer.db"))?;
+    let key = match &args.api_key_file {
+        Some(file) => Some(
+            std::fs::read_to_string(file)
+                .with_context(|| format!("cannot read the API key from `{}`", file.display()))?,
+        ),
+        None => std::env::var("THOTH_API_KEY").ok(),
+    };
+    let key = key
+        .map(|key| key.trim().to_owned())
+        .filter(|key| !key.is_empty());
+    if key.is_none() {
+        eprintln!(
+            "thoth: no API key is set (THOTH_API_KEY, `--api-key-file`): any local program may ask"
+        );
+    }
+    let token_file = state.join("approver.token");
+    let token = approver_token(&token_file)?;
+    let listener = TcpListener::bind(args.listen).await.with_context(|| {
+        format!(
+            "cannot listen on {}; choose another with `--listen`",
+            args.listen
+        )
+    })?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let options = Options {
+        api_key: key.as_deref().map(Secret::new),
+        approver_token: Some(Secret::new(&token)),
+        base_url: Some(url.clone()),
+        ..Options::default()
+    };
+    let enforcer = Arc::new(Enforcer::new(policy, store, options)?);
+    eprintln!(
+        "thoth: deciding by {}; approve with `thoth approvals`, or over HTTP with the token in {}",
+        args.policy.display(),
+        token_file.display()
+    );
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{url}").and_then(|()| stdout.flush())?;
+    thoth_enforcer::serve(listener, enforcer, stopped()).await?;
+    Ok(Exit::Completed)
+}
+
+/// Resolves when the process is asked to stop.
+async fn stopped() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupt = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = interrupt.await;
+        }
+    }
+}
+
+/// The credential that approves, made once for a state folder and readable by this user only.
+fn approver_token(file: &Path) -> Result<String> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file);
+    let name = || format!("cannot use the approver token in `{}`", file.display());
+    match made {
+        Ok(mut made) => {
+            let token = uuid::Uuid::new_v4().simple().to_string();
+            made.write_all(token.as_bytes()).with_context(name)?;
+            Ok(token)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let token = std::fs::read_to_string(file).with_context(name)?;
+            if token.trim().is_empty() {
+                anyhow::bail!("{}: it is empty; remove it to have a new one made", name());
+            }
+            Ok(token.trim().to_owned())
+        }
+        Err(error) => Err(error).with_context(name),
+    }
+}
+
+fn check(args: &Check) -> Result<Exit> {
+    let policy = match Policy::load(&args.file) {
+        Ok(policy) => policy,
+        Err(error) => {
+            if args.json {
+                let problems: Vec<String> =
+                    error.problems().iter().map(ToString::to_string).collect();
+                println!(
+                    "{}",
+                    json!({ "valid": false, "problems": problems, "error": error.to_string() })
+                );
+            }
+            return Err(error.into());
+        }
+    };
+    let found = policy.check();
+    for warning in &found.warnings {
+        eprintln!("thoth: warning: {warning}");
+    }
+    if args.json {
+        let warnings: Vec<String> = found.warnings.iter().map(ToString::to_string).collect();
+        println!(
+            "{}",
+            json!({
+                "valid": true,
+                "pack_id": found.pack_id,
+                "pack_version": found.pack_version,
+                "policies": found.policies,
+                "by_decision": found.by_decision,
+                "warnings": warnings,
+            })
+        );
+    } else {
+        let kinds: Vec<String> = found
+            .by_decision
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        println!(
+            "{} is valid: {} policies ({})",
+            args.file.display(),
+            found.policies,
+            kinds.join(", ")
+        );
+    }
+    Ok(Exit::Completed)
+}

@@ -1,0 +1,69 @@
+//! What a governor may ask of its host: keep an event, and run the one tool of this call, once.
+
+use thoth_core::{FailureCause, ToolFailure};
+use thoth_outbox::AppendError;
+
+use super::bindings::thoth::governance::{outbox, tool, types};
+use super::convert;
+use super::state::{Active, Dispatch, GovernorState};
+
+impl Active {
+    pub(super) fn new(
+        session: &thoth_core::Session,
+        call: &thoth_core::ToolCall,
+        dispatch: Dispatch,
+        resumed: bool,
+    ) -> Self {
+        Self {
+            dispatch: Some(dispatch),
+            call_id: call.call_id.clone(),
+            recorded: resumed,
+            observe: session.mode == thoth_core::Mode::Observe,
+        }
+    }
+}
+
+impl types::Host for GovernorState {}
+
+impl outbox::Host for GovernorState {
+    async fn append(&mut self, event: types::Event) -> Result<(), outbox::OutboxError> {
+        self.append(convert::event_in(event))
+            .await
+            .map_err(|error| match error {
+                AppendError::Full => outbox::OutboxError::Full,
+                error => outbox::OutboxError::Unavailable(error.to_string()),
+            })
+    }
+}
+
+impl tool::Host for GovernorState {
+    /// A governor decides by name; what the tools look like is the agent's business.
+    async fn list_tools(&mut self) -> Vec<tool::Definition> {
+        Vec::new()
+    }
+
+    /// The host's own check on the governor: it runs what the call names, once, after an event was
+    /// kept and an answer of the policy service was seen, and nothing else.
+    async fn call_tool(
+        &mut self,
+        name: String,
+        arguments: String,
+    ) -> Result<String, types::ToolFailure> {
+        let answered = self.egress.answered();
+        let dispatch = self.active.as_mut().and_then(|active| {
+            let sound = active.recorded && (answered || active.observe);
+            active
+                .dispatch
+                .take_if(|dispatch| sound && dispatch.tool == name)
+        });
+        let result = match dispatch {
+            Some(dispatch) => (dispatch.run)(arguments).await,
+            None => Err(ToolFailure {
+                cause: FailureCause::HostFault,
+                message: "the governor asked for a run that this call does not allow".into(),
+                error: None,
+            }),
+        };
+        result.map_err(convert::failure_out)
+    }
+}

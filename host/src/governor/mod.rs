@@ -1,0 +1,252 @@
+//! The governor component: kept warm, one instance for each call in flight.
+//!
+//! An instance goes back to the pool only after a call that ended well. After an error, a trap, a
+//! time-out or a cancellation its store is dropped: it may be half way through something.
+
+mod bindings;
+mod convert;
+mod egress;
+mod imports;
+mod state;
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use thoth_core::{
+    Cause, Decision, EmitError, Event, Evidence, Hold, Outcome, Refusal, Retry, Session, ToolCall,
+    Verdict,
+};
+use tokio::time::timeout;
+use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
+use wasmtime::{Engine, Store};
+
+use self::bindings::{Governor as Bindings, GovernorPre};
+pub(crate) use self::egress::Service;
+pub(crate) use self::state::Dispatch;
+use self::state::{Active, GovernorState};
+use crate::error::Error;
+use crate::outbox::Recorder;
+
+/// The governor's component, built from `guest/` by the build script.
+pub(crate) const COMPONENT: &[u8] = include_bytes!(env!("THOTH_GOVERNOR_WASM"));
+
+/// Calls after which an instance is replaced: cheap, and whatever it may leak goes with it.
+const CALLS_MAX: u32 = 1_000;
+
+/// How much longer the host waits than the governor does, which keeps the same deadline itself.
+pub(crate) const MARGIN: Duration = Duration::from_millis(100);
+
+/// Governors for one policy service and one outbox.
+pub(crate) struct Governors {
+    engine: Engine,
+    pre: GovernorPre<GovernorState>,
+    service: Service,
+    recorder: Recorder,
+    timeout: Duration,
+    idle: Mutex<Vec<Warm>>,
+}
+
+struct Warm {
+    store: Store<GovernorState>,
+    bindings: Bindings,
+    calls: u32,
+}
+
+impl fmt::Debug for Governors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Governors").finish_non_exhaustive()
+    }
+}
+
+/// The governor failed. What it was about to allow does not run.
+#[derive(Debug)]
+struct Broken(String);
+
+impl Governors {
+    pub(crate) fn new(
+        engine: &Engine,
+        component: &Component,
+        service: Service,
+        recorder: Recorder,
+        timeout: Duration,
+    ) -> Result<Self, Error> {
+        let pre = link(engine, component)
+            .map_err(|error| Error::Governor(crate::tool::one_line(&error)))?;
+        Ok(Self {
+            engine: engine.clone(),
+            pre,
+            service,
+            recorder,
+            timeout,
+            idle: Mutex::default(),
+        })
+    }
+
+    /// One governed call. `time` is what the tool itself may take; the policy call has its own
+    /// deadline.
+    pub(crate) async fn wrap_tool(
+        &self,
+        session: &Session,
+        call: &ToolCall,
+        dispatch: Dispatch,
+        time: Duration,
+    ) -> Outcome {
+        let active = Active::new(session, call, dispatch, false);
+        let (session, call) = (convert::session(session), convert::call(call));
+        let outcome = self
+            .with(Some(active), time, async |warm| {
+                let wrapping = warm.bindings.thoth_governance_wrapping();
+                wrapping
+                    .call_wrap_tool(&mut warm.store, &session, &call)
+                    .await
+            })
+            .await;
+        outcome.map_or_else(refused, convert::outcome)
+    }
+
+    /// Asks once about a held call, and runs it if it was approved.
+    pub(crate) async fn resume(
+        &self,
+        session: &Session,
+        call: &ToolCall,
+        hold: &Hold,
+        dispatch: Dispatch,
+        time: Duration,
+    ) -> Outcome {
+        let active = Active::new(session, call, dispatch, true);
+        let (session, call, hold) = (
+            convert::session(session),
+            convert::call(call),
+            convert::hold_out(hold),
+        );
+        let outcome = self
+            .with(Some(active), time, async |warm| {
+                let wrapping = warm.bindings.thoth_governance_wrapping();
+                wrapping
+                    .call_resume(&mut warm.store, &session, &call, &hold)
+                    .await
+            })
+            .await;
+        outcome.map_or_else(refused, convert::outcome)
+    }
+
+    /// Decides about a call without running it.
+    pub(crate) async fn enforce(&self, session: &Session, call: &ToolCall) -> Decision {
+        let (session, call) = (convert::session(session), convert::call(call));
+        let decision = self
+            .with(None, Duration::ZERO, async |warm| {
+                let policy = warm.bindings.thoth_governance_policy();
+                policy.call_enforce(&mut warm.store, &session, &call).await
+            })
+            .await;
+        match decision {
+            Ok(decision) => convert::decision(decision),
+            Err(Broken(reason)) => Decision {
+                verdict: Verdict::Block(Cause::GovernorFault),
+                reason,
+                evidence: Evidence::default(),
+            },
+        }
+    }
+
+    /// Delivers a batch of events.
+    pub(crate) async fn emit(&self, events: &[Event]) -> Result<u32, EmitError> {
+        let events: Vec<_> = events.iter().map(convert::event_out).collect();
+        let receipt = self
+            .with(None, Duration::ZERO, async |warm| {
+                let interface = warm.bindings.thoth_governance_events();
+                interface.call_emit_events(&mut warm.store, &events).await
+            })
+            .await;
+        match receipt {
+            Ok(Ok(receipt)) => Ok(receipt.accepted),
+            Ok(Err(error)) => Err(convert::emit_error(error)),
+            Err(Broken(message)) => Err(EmitError {
+                cause: Cause::GovernorFault,
+                status: None,
+                retry: Retry::Later,
+                retry_after_seconds: None,
+                message,
+            }),
+        }
+    }
+
+    /// Runs one call of a governor and keeps the instance only if it ended well.
+    async fn with<T>(
+        &self,
+        active: Option<Active>,
+        time: Duration,
+        run: impl AsyncFnOnce(&mut Warm) -> wasmtime::Result<T>,
+    ) -> Result<T, Broken> {
+        let mut warm = self.take().await.map_err(Broken::from)?;
+        warm.calls += 1;
+        let state = warm.store.data_mut();
+        state.egress.reset();
+        state.active = active;
+        // Two policy deadlines: a governor asks once, and has as long again for everything else.
+        let limit = (self.timeout + MARGIN) * 2 + time;
+        let result = match timeout(limit, run(&mut warm)).await {
+            Ok(result) => result.map_err(Broken::from),
+            Err(_elapsed) => Err(Broken(format!("the governor took longer than {limit:?}"))),
+        }?;
+        warm.store.data_mut().active = None;
+        if warm.calls < CALLS_MAX {
+            self.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(warm);
+        }
+        Ok(result)
+    }
+
+    async fn take(&self) -> wasmtime::Result<Warm> {
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop();
+        if let Some(warm) = idle {
+            return Ok(warm);
+        }
+        let state = GovernorState::new(&self.service, self.timeout, self.recorder.clone());
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| &mut state.limits);
+        store.set_hostcall_fuel(8 << 20);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        let bindings = self.pre.instantiate_async(&mut store).await?;
+        Ok(Warm {
+            store,
+            bindings,
+            calls: 0,
+        })
+    }
+}
+
+fn link(engine: &Engine, component: &Component) -> wasmtime::Result<GovernorPre<GovernorState>> {
+    let mut linker: Linker<GovernorState> = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    Bindings::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    let pre: InstancePre<GovernorState> = linker.instantiate_pre(component)?;
+    GovernorPre::new(pre)
+}
+
+fn refused(Broken(reason): Broken) -> Outcome {
+    Outcome::Refused(Refusal {
+        cause: Cause::GovernorFault,
+        reason,
+        retry_after_seconds: None,
+        evidence: Evidence::default(),
+    })
+}
+
+impl From<wasmtime::Error> for Broken {
+    fn from(error: wasmtime::Error) -> Self {
+        Self(format!(
+            "the governor failed: {}",
+            crate::tool::one_line(&error)
+        ))
+    }
+}

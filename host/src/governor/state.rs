@@ -1,0 +1,101 @@
+//! What a governor's store holds: the policy service, the outbox, and the call it is governing.
+
+use std::time::Duration;
+
+use thoth_core::{Event, ToolFailure};
+use wasmtime::StoreLimits;
+use wasmtime::StoreLimitsBuilder;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::egress::{Egress, Service};
+use crate::outbox::Recorder;
+
+/// A governor is our own code, and small; these limits only catch a broken one.
+const MEMORY_MAX: usize = 32 << 20;
+const RESOURCES_MAX: usize = 1_024;
+
+/// The tool of one governed call: its name, and the way to run it. It can be run once, by type.
+pub(crate) struct Dispatch {
+    pub(crate) tool: String,
+    pub(crate) run: Box<dyn FnOnce(String) -> RunFuture + Send>,
+}
+
+pub(crate) type RunFuture =
+    std::pin::Pin<Box<dyn Future<Output = Result<String, ToolFailure>> + Send>>;
+
+/// The call that a governor is busy with.
+pub(super) struct Active {
+    pub(super) dispatch: Option<Dispatch>,
+    pub(super) call_id: String,
+    /// Whether this is a resumption, whose event went before the question was first asked.
+    pub(super) recorded: bool,
+    /// The operator's choice to run whatever the answer.
+    pub(super) observe: bool,
+}
+
+/// The data of a governor's store.
+pub(crate) struct GovernorState {
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    table: ResourceTable,
+    pub(super) limits: StoreLimits,
+    pub(super) egress: Egress,
+    pub(super) recorder: Recorder,
+    pub(super) active: Option<Active>,
+}
+
+impl GovernorState {
+    pub(super) fn new(service: &Service, timeout: Duration, recorder: Recorder) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES_MAX);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(64 << 10);
+        let wasi = WasiCtx::builder()
+            .env("THOTH_API_URL", service.url())
+            .env("THOTH_TIMEOUT", format!("{}ms", timeout.as_millis()))
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .build();
+        Self {
+            wasi,
+            http,
+            table,
+            limits: StoreLimitsBuilder::new().memory_size(MEMORY_MAX).build(),
+            egress: Egress::new(service.clone(), timeout + super::MARGIN),
+            recorder,
+            active: None,
+        }
+    }
+
+    /// Keeps an event, and remembers that the call in flight has one.
+    pub(super) async fn append(&mut self, event: Event) -> Result<(), thoth_outbox::AppendError> {
+        let call_id = event.call_id.clone();
+        self.recorder.append(event).await?;
+        if let Some(active) = &mut self.active {
+            active.recorded |= active.call_id == call_id;
+        }
+        Ok(())
+    }
+}
+
+impl WasiView for GovernorState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for GovernorState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.egress,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}

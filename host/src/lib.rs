@@ -1,0 +1,31 @@
+//! Runs untrusted WebAssembly components as tools, and every call only on a policy service's word.
+//!
+//! A [`Runtime`] lives as long as the process, a [`Tool`] is a loaded component, a [`Session`] is
+//! who calls, and [`Session::call`] is one governed call: recorded, decided, and only then run, in
+//! a fresh and limited instance. What comes back is an [`Outcome`]: a refusal is one, not an error.
+//!
+//! The order of a governed call is written in the governor component, which this crate embeds; see
+//! `guest/core/src/governed.rs`. How the parts fit is in `host/ARCHITECTURE.md`.
+
+mod error;
+mod governor;
+mod inspector;
+mod outbox;
+mod runtime;
+mod session;
+mod tool;
+
+pub use error::Error;
+pub use inspector::Inspector;
+pub use runtime::{
+    Builder, Runtime, TIMEOUT, Undelivered, default_cache_dir, default_state_dir, prepare_state_dir,
+};
+pub use session::{Call, CallError, HISTORY, HOLD_TIMEOUT, Identity, Session};
+pub use thoth_core::{
+    Capture, Cause, Decision, Evidence, FailureCause, Hold, Mode, Model, Outcome, Refusal,
+    ToolFailure, Verdict,
+};
+pub use thoth_engine::{CompileLimits, Jail, compile_stdin_to_stdout};
+pub use thoth_outbox::Status;
+pub use thoth_transport::Secret;
+pub use tool::{COMPONENT_MAX, Definition, Limits, Tool, inert};

@@ -1,0 +1,413 @@
+//! A session: on whose behalf calls are made, and the history they leave.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use thoth_core::{
+    Capture, Decision, FailureCause, Hold, Mode, Model, Outcome, Session as Scope, ToolCall,
+    ToolFailure,
+};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::governor::Dispatch;
+use crate::runtime::Runtime;
+use crate::tool::Tool;
+
+/// Calls that a session remembers, and the policy service is told of.
+pub const HISTORY: usize = 128;
+
+/// How long a hold is waited for where the policy service does not say.
+pub const HOLD_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// Between two questions about a hold: this long at first, then longer, up to [`POLL_MAX`].
+const POLL_MIN: Duration = Duration::from_millis(250);
+const POLL_MAX: Duration = Duration::from_secs(5);
+
+/// Who calls, for whom and why. Every field is the operator's; nothing in a call can change one.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Identity {
+    /// The session's id. Default: a fresh UUID.
+    pub session_id: String,
+    /// The tenant at the policy service.
+    pub tenant_id: String,
+    /// The calling agent.
+    pub agent_id: String,
+    /// The user for whom the agent works.
+    pub user_id: String,
+    /// Tool names the agent was approved for.
+    pub approved_scope: Vec<String>,
+    /// How decisions are applied. Default: [`Mode::Block`].
+    pub mode: Mode,
+    /// The deployment environment. Default: `prod`.
+    pub environment: String,
+    /// The correlation id. Default: the session's id.
+    pub trace_id: Option<String>,
+    /// The session's declared intent.
+    pub intent: Option<String>,
+    /// Why data is processed.
+    pub purpose: Option<String>,
+    /// The class of the data.
+    pub data_classification: Option<String>,
+    /// JSON object: the task.
+    pub task_context: Option<String>,
+    /// JSON object that replaces the default identity binding.
+    pub identity_binding: Option<String>,
+    /// JSON object: request metadata.
+    pub metadata: Option<String>,
+    /// JSON object: how the caller was authenticated.
+    pub auth_context: Option<String>,
+    /// JSON object: who delegated to whom.
+    pub delegation_context: Option<String>,
+    /// The MCP runtime that carries the calls.
+    pub mcp_runtime_identity: Option<String>,
+    /// The model behind the agent.
+    pub model: Option<Model>,
+    /// How much events tell. Default: [`Capture::Minimal`].
+    pub capture: Capture,
+}
+
+impl Identity {
+    /// An agent of a tenant, with everything else at its default.
+    pub fn new(tenant_id: impl Into<String>, agent_id: impl Into<String>) -> Self {
+        Self {
+            session_id: Uuid::new_v4().to_string(),
+            tenant_id: tenant_id.into(),
+            agent_id: agent_id.into(),
+            user_id: String::new(),
+            approved_scope: Vec::new(),
+            mode: Mode::Block,
+            environment: "prod".into(),
+            trace_id: None,
+            intent: None,
+            purpose: None,
+            data_classification: None,
+            task_context: None,
+            identity_binding: None,
+            metadata: None,
+            auth_context: None,
+            delegation_context: None,
+            mcp_runtime_identity: None,
+            model: None,
+            capture: Capture::Minimal,
+        }
+    }
+
+    /// The same for another user.
+    #[must_use]
+    pub fn user(mut self, user_id: impl Into<String>) -> Self {
+        self.user_id = user_id.into();
+        self
+    }
+
+    /// The same with an approved scope.
+    #[must_use]
+    pub fn scope<S: Into<String>>(mut self, tools: impl IntoIterator<Item = S>) -> Self {
+        self.approved_scope = tools.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+/// One history of governed calls. Calls may run at the same time; history is kept in the order in
+/// which they end.
+///
+/// ```no_run
+/// # async fn example(runtime: thoth_host::Runtime, tool: thoth_host::Tool)
+/// # -> Result<(), Box<dyn std::error::Error>> {
+/// let session = runtime.session(thoth_host::Identity::new("acme", "bot").user("sam"));
+/// let call = session.call(&tool, "read_doc", r#"{"path": "handbook/leave.md"}"#).await?;
+/// // A call that a human must approve comes back at once, and can be waited for.
+/// let call = session.wait(call, None).await;
+/// println!("{:?}", call.outcome);
+/// # Ok(()) }
+/// ```
+pub struct Session {
+    runtime: Runtime,
+    scope: Scope,
+    history: Mutex<VecDeque<String>>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("session_id", &self.scope.session_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A governed call and what came of it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Call {
+    /// The call's id, the same over all resumptions.
+    pub call_id: String,
+    /// The session's id.
+    pub session_id: String,
+    /// The tool's name.
+    pub tool: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    pending: Option<Pending>,
+}
+
+/// What it takes to come back to a held call.
+#[derive(Debug, Clone)]
+struct Pending {
+    tool: Tool,
+    call: ToolCall,
+    hold: Hold,
+    expires: Instant,
+}
+
+/// A call that was not made: its arguments are the caller's mistake, and nobody was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The arguments are not JSON within the profile (RFC 7493), or not an object.
+    #[error("the arguments are not usable: {0}")]
+    Json(String),
+    /// The arguments do not fit the tool's parameters, and where.
+    #[error("{0}")]
+    Arguments(String),
+}
+
+impl Session {
+    pub(crate) fn new(runtime: Runtime, identity: Identity) -> Self {
+        let trace_id = identity
+            .trace_id
+            .unwrap_or_else(|| identity.session_id.clone());
+        Self {
+            runtime,
+            scope: Scope {
+                session_id: identity.session_id,
+                tenant_id: identity.tenant_id,
+                agent_id: identity.agent_id,
+                user_id: identity.user_id,
+                approved_scope: identity.approved_scope,
+                mode: identity.mode,
+                environment: identity.environment,
+                trace_id,
+                intent: identity.intent,
+                purpose: identity.purpose,
+                data_classification: identity.data_classification,
+                task_context: identity.task_context,
+                identity_binding: identity.identity_binding,
+                metadata: identity.metadata,
+                auth_context: identity.auth_context,
+                delegation_context: identity.delegation_context,
+                mcp_runtime_identity: identity.mcp_runtime_identity,
+                model: identity.model,
+                capture: identity.capture,
+                history: Vec::new(),
+            },
+            history: Mutex::default(),
+        }
+    }
+
+    /// The session's id.
+    pub fn id(&self) -> &str {
+        &self.scope.session_id
+    }
+
+    /// Names of the tools that ran in this session, oldest first, at most [`HISTORY`].
+    pub fn history(&self) -> Vec<String> {
+        let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.iter().cloned().collect()
+    }
+
+    /// One governed call. `arguments` is a JSON object with a member for each parameter.
+    ///
+    /// # Errors
+    /// The arguments are not JSON or do not fit the tool. Everything after that is an [`Outcome`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the tool and discards the governor. The event that the call was
+    /// about to be decided stays in the log.
+    pub async fn call(&self, tool: &Tool, name: &str, arguments: &str) -> Result<Call, CallError> {
+        self.call_as(tool, name, arguments, Uuid::new_v4().to_string())
+            .await
+    }
+
+    /// As [`Self::call`], with a call id of the caller's: `action_attestation_id` on the wire.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn call_as(
+        &self,
+        tool: &Tool,
+        name: &str,
+        arguments: &str,
+        call_id: String,
+    ) -> Result<Call, CallError> {
+        let value = thoth_core::json::parse(arguments.as_bytes())
+            .map_err(|error| CallError::Json(error.to_string()))?;
+        tool.check(name, &value).map_err(CallError::Arguments)?;
+        let call = ToolCall {
+            call_id,
+            tool: name.into(),
+            arguments: arguments.into(),
+        };
+        let outcome = self
+            .runtime
+            .governors()
+            .wrap_tool(&self.now(), &call, dispatch(tool, name), self.time())
+            .await;
+        Ok(self.report(tool, call, outcome))
+    }
+
+    /// Asks the policy service about a call without making it, and without an event.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    pub async fn enforce(
+        &self,
+        tool: &Tool,
+        name: &str,
+        arguments: &str,
+    ) -> Result<Decision, CallError> {
+        let value = thoth_core::json::parse(arguments.as_bytes())
+            .map_err(|error| CallError::Json(error.to_string()))?;
+        tool.check(name, &value).map_err(CallError::Arguments)?;
+        let call = ToolCall {
+            call_id: Uuid::new_v4().to_string(),
+            tool: name.into(),
+            arguments: arguments.into(),
+        };
+        Ok(self.runtime.governors().enforce(&self.now(), &call).await)
+    }
+
+    /// Asks once about a held call, and runs it if it was approved. A call that is not pending
+    /// comes back as it is.
+    pub async fn resume(&self, call: Call) -> Call {
+        match call.pending.clone() {
+            Some(pending) => self.ask(pending).await,
+            None => call,
+        }
+    }
+
+    /// Asks about a held call until it is decided, its hold expires, or `limit` is over: then it
+    /// comes back as pending still. `None` waits for as long as the hold lasts, after which the
+    /// call is refused as expired.
+    pub async fn wait(&self, mut call: Call, limit: Option<Duration>) -> Call {
+        let given_up = limit.map(|limit| Instant::now() + limit);
+        let mut pause = POLL_MIN;
+        while let Some(mut pending) = call.pending.clone() {
+            let now = Instant::now();
+            if given_up.is_some_and(|end| now >= end) {
+                break;
+            }
+            if now >= pending.expires {
+                // The last question: who is still undecided then never will be.
+                pending.hold.timeout_seconds = Some(0);
+                call = self.ask(pending).await;
+                break;
+            }
+            let end = given_up.map_or(pending.expires, |end| end.min(pending.expires));
+            tokio::time::sleep_until((now + pause).min(end)).await;
+            pause = (pause * 2).min(POLL_MAX);
+            call = self.ask(pending).await;
+        }
+        call
+    }
+
+    async fn ask(&self, pending: Pending) -> Call {
+        let Pending {
+            tool,
+            call,
+            hold,
+            expires,
+        } = pending;
+        let outcome = self
+            .runtime
+            .governors()
+            .resume(
+                &self.now(),
+                &call,
+                &hold,
+                dispatch(&tool, &call.tool),
+                self.time(),
+            )
+            .await;
+        let mut report = self.report(&tool, call, outcome);
+        if let Some(again) = &mut report.pending {
+            again.expires = expires;
+        }
+        report
+    }
+
+    fn report(&self, tool: &Tool, call: ToolCall, outcome: Outcome) -> Call {
+        if ran(&outcome) {
+            let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+            history.push_back(call.tool.clone());
+            while history.len() > HISTORY {
+                history.pop_front();
+            }
+        }
+        let pending = match &outcome {
+            Outcome::Pending(hold) => Some(Pending {
+                tool: tool.clone(),
+                call: call.clone(),
+                hold: hold.clone(),
+                expires: Instant::now()
+                    + hold
+                        .timeout_seconds
+                        .map_or(HOLD_TIMEOUT, |seconds| Duration::from_secs(seconds.into())),
+            }),
+            Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Refused(_) => None,
+        };
+        Call {
+            call_id: call.call_id,
+            session_id: self.scope.session_id.clone(),
+            tool: call.tool,
+            outcome,
+            pending,
+        }
+    }
+
+    /// The session as it is now, with its history.
+    fn now(&self) -> Scope {
+        let mut scope = self.scope.clone();
+        scope.history = self.history();
+        scope
+    }
+
+    fn time(&self) -> Duration {
+        self.runtime.tool_time()
+    }
+}
+
+/// Whether the tool ran, well or not: that is what history records.
+fn ran(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Completed(_) => true,
+        Outcome::Failed(failure) => !matches!(
+            failure.cause,
+            FailureCause::UnknownTool | FailureCause::InvalidArguments
+        ),
+        Outcome::Refused(_) | Outcome::Pending(_) => false,
+    }
+}
+
+/// The way to run this tool, once, with the arguments that the governor hands over.
+fn dispatch(tool: &Tool, name: &str) -> Dispatch {
+    let tool = tool.clone();
+    let function = name.to_owned();
+    Dispatch {
+        tool: name.into(),
+        run: Box::new(move |arguments| {
+            Box::pin(async move {
+                let arguments =
+                    thoth_core::json::parse_canonical(&arguments).map_err(|error| ToolFailure {
+                        cause: FailureCause::InvalidArguments,
+                        message: format!("the arguments are not usable: {error}"),
+                        error: None,
+                    })?;
+                let result = tool.run(&function, &arguments).await?;
+                Ok(result.to_string())
+            })
+        }),
+    }
+}

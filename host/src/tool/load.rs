@@ -1,0 +1,127 @@
+//! From bytes to a [`Tool`]: compile, link, find what it offers.
+
+use std::sync::Arc;
+
+use thoth_engine::{Compiler, Source};
+use thoth_values::Docs;
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+use wasmtime::component::Linker;
+
+use super::admission::admit;
+use super::provider::{self, bindings::ToolProviderPre};
+use super::state::ToolState;
+use super::{Definition, Entry, Limits, Loaded, Tool, one_line};
+use crate::error::Error;
+
+/// What loading needs of the process.
+#[derive(Clone)]
+pub(crate) struct Loader {
+    pub(crate) engine: Engine,
+    pub(crate) compiler: Compiler,
+    pub(crate) linker: Arc<Linker<ToolState>>,
+    pub(crate) slots: Arc<Semaphore>,
+}
+
+impl Loader {
+    /// Compiles and links a component. Blocks for as long as that takes: milliseconds to seconds.
+    /// Nothing of it is instantiated, so a provider's tools are not known yet.
+    pub(crate) fn load(&self, name: &str, bytes: &[u8], limits: Limits) -> Result<Tool, Error> {
+        admit(name, bytes)?;
+        let fail = |why: String| Error::Load {
+            name: name.into(),
+            why,
+        };
+        let failed = |error: wasmtime::Error| fail(one_line(&error));
+        let compiled = self
+            .compiler
+            .component(bytes)
+            .map_err(|error| fail(error.to_string()))?;
+        let component = compiled.component;
+        let mut notices = Vec::new();
+        if let Source::Rebuilt { why, .. } = &compiled.source {
+            notices.push(format!("compiled `{name}` again: {why}"));
+        }
+        notices.extend(compiled.not_kept);
+        let ty = component.component_type();
+        let imports = ty
+            .imports(&self.engine)
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        let provides = ty
+            .exports(&self.engine)
+            .any(|(export, _)| export == provider::INTERFACE);
+        let pre = self.linker.instantiate_pre(&component).map_err(failed)?;
+        let (entry, refused) = if provides {
+            (
+                Entry::Provider(ToolProviderPre::new(pre).map_err(failed)?),
+                Vec::new(),
+            )
+        } else {
+            let listing = thoth_values::list(&ty, &self.engine, &Docs::read(bytes));
+            let mut functions = Vec::with_capacity(listing.functions.len());
+            for function in listing.functions {
+                let export = &function.export;
+                let interface = export
+                    .interface
+                    .as_ref()
+                    .and_then(|interface| component.get_export_index(None, interface));
+                let index = component
+                    .get_export_index(interface.as_ref(), &export.function)
+                    .ok_or_else(|| {
+                        fail(format!(
+                            "its export `{}` is not found again",
+                            export.function
+                        ))
+                    })?;
+                functions.push((function, index));
+            }
+            (Entry::Functions { pre, functions }, listing.refused)
+        };
+        let mut loaded = Loaded {
+            name: name.into(),
+            sha256: compiled.sha256,
+            notices,
+            size: bytes.len(),
+            imports,
+            definitions: Vec::new(),
+            by_name: Default::default(),
+            refused,
+            entry,
+            engine: self.engine.clone(),
+            limits,
+            slots: Arc::clone(&self.slots),
+        };
+        if let Entry::Functions { functions, .. } = &loaded.entry {
+            let definitions = functions
+                .iter()
+                .map(|(function, _)| Definition::of(function));
+            loaded.define(definitions.collect());
+        }
+        Ok(Tool(Arc::new(loaded)))
+    }
+}
+
+impl Loaded {
+    pub(super) fn define(&mut self, definitions: Vec<Definition>) {
+        self.by_name = definitions
+            .iter()
+            .enumerate()
+            .map(|(at, definition)| (definition.name.clone(), at))
+            .collect();
+        self.definitions = definitions;
+    }
+}
+
+/// Runs what blocks on a thread for that.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(stopped) => Err(Error::Setting {
+            what: "loading".into(),
+            why: format!("it was stopped: {stopped}"),
+        }),
+    }
+}

@@ -1,0 +1,112 @@
+//! What a tool prints: kept to a cap and never a trap, so that a chatty tool still gives its result.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+
+/// A sink that keeps the first bytes written to it and counts the rest.
+#[derive(Clone)]
+pub(crate) struct Output {
+    kept: Arc<Mutex<Vec<u8>>>,
+    cap: usize,
+}
+
+impl Output {
+    pub(crate) fn new(cap: usize) -> Self {
+        Self {
+            kept: Arc::default(),
+            cap,
+        }
+    }
+
+    /// The last line that says anything, with what could drive a terminal made visible.
+    pub(crate) fn last_line(&self) -> Option<String> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = String::from_utf8_lossy(&kept);
+        let line = text.lines().map(str::trim).rfind(|line| {
+            !line.is_empty() && !line.starts_with("note: run with `RUST_BACKTRACE")
+        })?;
+        Some(inert(line, 300))
+    }
+
+    fn write(&self, bytes: &[u8]) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = self.cap.saturating_sub(kept.len()).min(bytes.len());
+        kept.extend(bytes.iter().take(room));
+    }
+}
+
+/// Text from a guest, cut to `most` characters, with control, bidirectional and invisible
+/// characters escaped: it cannot move a cursor, hide itself or start a new line.
+pub fn inert(text: &str, most: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(most));
+    for (index, c) in text.chars().enumerate() {
+        if index == most {
+            out.push('…');
+            break;
+        }
+        let hidden = c.is_control()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+        if hidden {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+impl IsTerminal for Output {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Output {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+}
+
+impl AsyncWrite for Output {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.write(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_kept_to_the_cap() {
+        let output = Output::new(8);
+        output.write(b"0123456");
+        output.write(b"789abcdef");
+        assert_eq!(output.last_line().as_deref(), Some("01234567"));
+    }
+
+    #[test]
+    fn what_drives_a_terminal_is_made_visible() {
+        assert_eq!(inert("a\u{1b}[2Jb\u{202e}c", 80), "a\\u{1b}[2Jb\\u{202e}c");
+        assert_eq!(inert("abcdef", 3), "abc…");
+    }
+}

@@ -1,0 +1,153 @@
+//! A component that exports `thoth:governance/tool` itself: it says what it offers, and takes JSON.
+
+use serde_json::Value;
+use thoth_core::{FailureCause, ToolFailure};
+use tokio::time::{Instant, timeout_at};
+
+use self::bindings::exports::thoth::governance::tool as wit_tool;
+use self::bindings::thoth::governance::types as wit;
+use super::call::failure;
+use super::{Definition, Entry, Tool, inert, state};
+use crate::error::Error;
+
+/// The bindings of the world that such a component has.
+pub(super) mod bindings {
+    #![allow(missing_docs, unreachable_pub, clippy::all)]
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "tool-provider",
+        exports: { default: async },
+    });
+}
+
+/// The interface that makes a component a provider.
+pub(super) const INTERFACE: &str = "thoth:governance/tool@0.1.0";
+
+/// The most tools that one provider may offer.
+const TOOLS_MAX: usize = 1_000;
+
+impl Tool {
+    /// Asks a provider what it offers, in a fresh and limited instance. Any other tool is as it was.
+    pub(crate) async fn discover(mut self) -> Result<Self, Error> {
+        let Entry::Provider(pre) = &self.0.entry else {
+            return Ok(self);
+        };
+        let fail = |why: String| Error::Load {
+            name: self.0.name.clone(),
+            why,
+        };
+        let limits = &self.0.limits;
+        let mut store = state::store(&self.0.engine, limits);
+        let listed = timeout_at(Instant::now() + limits.time, async {
+            let provider = pre.instantiate_async(&mut store).await?;
+            provider
+                .thoth_governance_tool()
+                .call_list_tools(&mut store)
+                .await
+        });
+        let listed = match listed.await {
+            Err(_elapsed) => {
+                return Err(fail(format!(
+                    "`list-tools` took longer than {:?}",
+                    limits.time
+                )));
+            }
+            Ok(Err(error)) => return Err(fail(self.classify(&store, &error).message)),
+            Ok(Ok(listed)) => listed,
+        };
+        if listed.len() > TOOLS_MAX {
+            return Err(fail(format!("it offers more than {TOOLS_MAX} tools")));
+        }
+        let mut definitions: Vec<Definition> = Vec::with_capacity(listed.len());
+        for tool in listed {
+            let name = inert(&tool.name, 80);
+            if definitions.iter().any(|known| known.name == tool.name) {
+                return Err(fail(format!("it offers `{name}` twice")));
+            }
+            definitions
+                .push(definition(tool).map_err(|why| fail(format!("its tool `{name}`: {why}")))?);
+        }
+        if let Some(loaded) = std::sync::Arc::get_mut(&mut self.0) {
+            loaded.define(definitions);
+        }
+        Ok(self)
+    }
+
+    /// Hands a call to a provider.
+    pub(super) async fn provide(
+        &self,
+        name: &str,
+        arguments: &Value,
+    ) -> Result<Value, ToolFailure> {
+        let Entry::Provider(pre) = &self.0.entry else {
+            return Err(failure(FailureCause::UnknownTool, self.unknown(name)));
+        };
+        let limits = &self.0.limits;
+        let mut store = state::store(&self.0.engine, limits);
+        let arguments = arguments.to_string();
+        let called = timeout_at(Instant::now() + limits.time, async {
+            let provider = pre.instantiate_async(&mut store).await?;
+            let interface = provider.thoth_governance_tool();
+            interface.call_call_tool(&mut store, name, &arguments).await
+        });
+        let result = match called.await {
+            Err(_elapsed) => return Err(self.out_of_time()),
+            Ok(Err(error)) => return Err(self.classify(&store, &error)),
+            Ok(Ok(Err(error))) => return Err(claimed(error)),
+            Ok(Ok(Ok(result))) => result,
+        };
+        if result.len() > limits.result {
+            return Err(self.too_large());
+        }
+        serde_json::from_str(&result).map_err(|error| {
+            failure(
+                FailureCause::ToolError,
+                format!("the tool's result is not JSON: {error}"),
+            )
+        })
+    }
+}
+
+fn definition(tool: wit_tool::Definition) -> Result<Definition, String> {
+    let valid = (1..=128).contains(&tool.name.len())
+        && tool
+            .name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !valid {
+        return Err("the name is not 1 to 128 of `A-Z a-z 0-9 _`".into());
+    }
+    let schema = |what: &str, text: &str| {
+        thoth_core::json::parse(text.as_bytes())
+            .ok()
+            .filter(Value::is_object)
+            .ok_or_else(|| format!("its {what} schema is not a JSON object"))
+    };
+    Ok(Definition {
+        input_schema: schema("input", &tool.input_schema)?,
+        output_schema: tool
+            .output_schema
+            .map(|text| schema("output", &text))
+            .transpose()?,
+        name: tool.name,
+        description: tool.description.chars().take(4_096).collect(),
+        export: None,
+    })
+}
+
+/// What a provider says went wrong. It can promise that it did not run a call; it cannot say that
+/// the host failed, or that it hit a limit.
+fn claimed(error: wit::ToolFailure) -> ToolFailure {
+    let cause = match error.cause {
+        wit::FailureCause::UnknownTool => FailureCause::UnknownTool,
+        wit::FailureCause::InvalidArguments => FailureCause::InvalidArguments,
+        _ => FailureCause::ToolError,
+    };
+    ToolFailure {
+        cause,
+        message: inert(&error.message, 500),
+        error: error
+            .error
+            .filter(|text| serde_json::from_str::<Value>(text).is_ok()),
+    }
+}

@@ -1,0 +1,32 @@
+//! Why an exchange gave no answer.
+
+use thiserror::Error;
+
+/// Why [`Client::send`](crate::Client::send) has no response to give.
+///
+/// Texts never hold header values, bodies, paths or queries of either side, so they can be logged.
+/// Every variant means that nothing was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Fault {
+    /// No byte of a response was heard: no address, no connection, or closed before it answered.
+    ///
+    /// Running out of time before there is a TCP connection is this too: nothing was reached.
+    #[error("cannot reach the server: {0}")]
+    Unreachable(String),
+    /// The deadline passed after the TCP connection stood: in the TLS handshake, while sending, or
+    /// before the response was complete.
+    #[error("no complete answer within the time limit")]
+    Timeout,
+    /// The server did not prove who it is, or broke the TLS protocol.
+    #[error("tls failed: {0}")]
+    Tls(String),
+    /// What was heard is not one complete HTTP/1.1 response.
+    #[error("broken http response: {0}")]
+    Protocol(String),
+    /// The named part is larger than its limit in [`Options`](crate::Options).
+    #[error("{0} is over its size limit")]
+    TooLarge(&'static str),
+    /// The request is not for this client's origin; nothing was sent.
+    #[error("request not allowed: {0}")]
+    NotAllowed(String),
+}

@@ -1,0 +1,442 @@
+//! Bad input: each kind is one line with the next step and a documented exit code, and loses nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::{fs, path::PathBuf, process::Command};
+
+use thoth_tests::{Faultd, Refused, Site, Thoth, table, thoth::Invocation, tool};
+
+const HOST_ERROR: i32 = 1;
+const USAGE: i32 = 2;
+const REFUSED: i32 = 3;
+const PERMIT: &str = "permit(principal, action, resource);\n";
+
+fn thoth() -> Thoth {
+    Thoth::new(env!("CARGO_BIN_EXE_thoth"))
+}
+
+/// A call of the canary that is right in every respect but the policy.
+fn sing(thoth: &Thoth) -> Invocation {
+    thoth
+        .call(tool("canary"))
+        .args(["sing", r#"{"note":"hello"}"#])
+}
+
+#[test]
+fn a_file_that_is_no_component_is_refused() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let whole = fs::read(tool("canary")).unwrap();
+    let module = b"\0asm\x01\0\0\0";
+    let rows: [(&str, PathBuf, &str); 9] = [
+        ("missing", thoth.path("missing.wasm"), "missing.wasm"),
+        ("a folder", thoth.path(""), ""),
+        ("empty", thoth.file("empty.wasm", ""), "empty.wasm"),
+        ("text", thoth.file("text.wasm", "(component)"), "text.wasm"),
+        (
+            "a core module",
+            thoth.file("module.wasm", module),
+            "core module",
+        ),
+        (
+            "garbage",
+            thoth.file("garbage.wasm", [0x7f; 4096]),
+            "garbage.wasm",
+        ),
+        (
+            "truncated",
+            thoth.file("half.wasm", &whole[..whole.len() / 2]),
+            "half.wasm",
+        ),
+        (
+            "a bit off",
+            thoth.file("off.wasm", flipped(&whole)),
+            "off.wasm",
+        ),
+        (
+            "imports what nobody offers",
+            tool("needy"),
+            "test:needy/nowhere",
+        ),
+    ];
+    table::each(
+        &rows,
+        |(name, ..)| (*name).to_owned(),
+        |(_, component, named)| {
+            let call = thoth.call(component).args(["sing", r#"{"note":"x"}"#]);
+            let run = call.args(["--enforcer-url", &service.url()]).run();
+            let line = run.error(HOST_ERROR);
+            assert!(
+                line.starts_with("thoth: ") && line.contains(named),
+                "{line}"
+            );
+        },
+    );
+    assert_eq!(service.requests().len(), 0);
+}
+
+/// The same component with the size of its first section changed.
+fn flipped(whole: &[u8]) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    bytes[9] ^= 0x7f;
+    bytes
+}
+
+#[test]
+fn a_wrong_tool_or_wrong_arguments_are_usage_errors() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let rows = [
+        ("unknown tool", vec!["dance", "{}"], "sing"),
+        ("no tool where there are two", vec![], "sing, tarpit"),
+        ("WIT name of no tool", vec!["SING", "{}"], "sing"),
+        (
+            "not JSON",
+            vec!["sing", "{note: hello}"],
+            "line 1, column 2",
+        ),
+        ("half JSON", vec!["sing", r#"{"note":"#], "line 1"),
+        (
+            "JSON and more",
+            vec!["sing", r#"{"note":"x"} x"#],
+            "trailing",
+        ),
+        (
+            "a key twice",
+            vec!["sing", r#"{"note":"x","note":"y"}"#],
+            "note",
+        ),
+        (
+            "a lone surrogate",
+            vec!["sing", r#"{"note":"\ud800"}"#],
+            "line 1",
+        ),
+        ("an array", vec!["sing", r#"["x"]"#], "object"),
+        ("empty", vec!["sing", ""], "arguments"),
+        (
+            "of the wrong type",
+            vec!["sing", r#"{"note":1}"#],
+            "arguments.note",
+        ),
+        ("missing", vec!["sing", "{}"], "arguments.note"),
+        ("left out", vec!["sing"], "arguments.note"),
+        (
+            "a missing file",
+            vec!["sing", "@nowhere.json"],
+            "nowhere.json",
+        ),
+    ];
+    table::each(
+        &rows,
+        |(name, ..)| (*name).to_owned(),
+        |(_, arguments, named)| {
+            let call = thoth.call(tool("canary")).args(arguments);
+            let run = call.args(["--enforcer-url", &service.url()]).run();
+            let line = run.error(USAGE);
+            assert!(line.contains(named), "{line}");
+        },
+    );
+    let deep = format!(r#"{{"note":{}1{}}}"#, "[".repeat(40), "]".repeat(40));
+    let long = format!(r#"{{"note":"{}"}}"#, "x".repeat(300 << 10));
+    for text in [deep, long] {
+        let call = thoth.call(tool("canary")).args(["sing", "-"]).stdin(text);
+        let run = call.args(["--enforcer-url", &service.url()]).run();
+        let _line = run.error(USAGE);
+    }
+    assert_eq!(
+        service.requests().len(),
+        0,
+        "nothing of this is worth a question"
+    );
+}
+
+#[test]
+fn a_call_without_a_policy_is_a_usage_error_that_names_both_ways() {
+    let thoth = thoth();
+    let run = sing(&thoth).run();
+    let line = run.error(USAGE);
+    assert!(
+        line.contains("--policy") && line.contains("--enforcer-url"),
+        "{line}"
+    );
+}
+
+#[test]
+fn two_policies_are_a_usage_error() {
+    let thoth = thoth();
+    let file = thoth.file("policy.cedar", PERMIT);
+    let service = Faultd::start();
+    let run = sing(&thoth)
+        .arg("--policy")
+        .arg(file)
+        .args(["--enforcer-url", &service.url()])
+        .run();
+    run.assert_code(USAGE);
+    assert_eq!(service.requests().len(), 0);
+}
+
+#[test]
+fn a_policy_that_is_wrong_is_refused_before_anything_runs() {
+    let thoth = thoth();
+    let rows = [
+        ("missing", None, "missing.cedar"),
+        ("no Cedar", Some("allow everything"), "1"),
+        (
+            "half a policy",
+            Some("permit(principal, action, resource)"),
+            "1",
+        ),
+        (
+            "an unknown attribute",
+            Some("permit(principal, action, resource)\nwhen { context.nonsense == 1 };"),
+            "2",
+        ),
+        (
+            "an unknown decision",
+            Some("@decision(\"MAYBE\")\npermit(principal, action, resource);"),
+            "MAYBE",
+        ),
+        (
+            "a broken merge patch",
+            Some("@decision(\"MODIFY\") @modify(\"{\")\npermit(principal, action, resource);"),
+            "modify",
+        ),
+    ];
+    table::each(
+        &rows,
+        |(name, ..)| (*name).to_owned(),
+        |(name, policy, named)| {
+            let file = match policy {
+                Some(text) => thoth.file(&format!("{}.cedar", name.replace(' ', "-")), text),
+                None => thoth.path("missing.cedar"),
+            };
+            let run = sing(&thoth).arg("--policy").arg(&file).run();
+            let line = run.error(HOST_ERROR);
+            assert!(line.contains(named), "{line}");
+            let check = thoth.bare().args(["enforcer", "check"]).arg(&file).run();
+            assert_eq!(check.status.code(), Some(HOST_ERROR), "{check}");
+        },
+    );
+}
+
+#[test]
+fn a_policy_file_that_permits_runs_the_call() {
+    let thoth = thoth();
+    let file = thoth.file("policy.cedar", PERMIT);
+    let json = sing(&thoth).arg("--policy").arg(file).run().json(0);
+    assert_eq!(json["outcome"], "completed");
+}
+
+#[test]
+fn a_url_that_cannot_be_an_enforcer_is_a_usage_error() {
+    let rows = [
+        ("not a url", "URL"),
+        ("", ""),
+        ("ftp://127.0.0.1", "http"),
+        ("file:///etc/passwd", "http"),
+        ("http://", ""),
+        ("http://example.com", "https"),
+        ("http://192.0.2.1:8080", "https"),
+        ("http://localhost.example.com", "https"),
+        ("http://0.0.0.0:8080", "https"),
+        ("https://user:secret@example.com", ""),
+        ("http://[fe80::1%25eth0]:80", ""),
+        ("http://127.0.0.1:99999", ""),
+        ("http://127.0.0.1:80/?a=b", ""),
+        ("http://127.0.0.1:80/#a", ""),
+    ];
+    table::each(
+        &rows,
+        |(url, _)| format!("`{url}`"),
+        |(url, named)| {
+            let thoth = thoth();
+            let run = sing(&thoth).args(["--enforcer-url", url]).run();
+            let line = run.error(USAGE);
+            assert!(line.contains(named), "{line}");
+            assert!(!line.contains("secret"), "{line}");
+        },
+    );
+}
+
+#[test]
+fn an_enforcer_that_is_not_there_refuses_the_call() {
+    let refused = Refused::take();
+    let thoth = thoth();
+    let json = sing(&thoth)
+        .args(["--enforcer-url", &refused.url()])
+        .run()
+        .json(REFUSED);
+    assert_eq!(json["cause"], "unreachable");
+    assert!(!json["reason"].as_str().unwrap().is_empty(), "{json}");
+}
+
+#[test]
+fn settings_that_make_no_sense_are_usage_errors() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let url = service.url();
+    let rows: [&[&str]; 9] = [
+        &["--mode", "shadow"],
+        &["--mode", "allow"],
+        &["--timeout", "soon"],
+        &["--timeout", "-1s"],
+        &["--tool-timeout", "5"],
+        &["--wait", "forever and a day"],
+        &["--capture", "everything"],
+        &["--session-id", ""],
+        &["--no-such-flag"],
+    ];
+    table::each(
+        &rows,
+        |flags| flags.join(" "),
+        |flags| {
+            let run = sing(&thoth)
+                .args(["--enforcer-url", &url])
+                .args(*flags)
+                .run();
+            run.assert_code(USAGE);
+            assert_eq!(run.stdout, "");
+            assert!(!run.stderr.is_empty());
+        },
+    );
+    let run = sing(&thoth)
+        .args(["--enforcer-url", &url])
+        .env("THOTH_ENFORCEMENT_MODE", "shadow")
+        .run();
+    assert!(run.error(USAGE).contains("shadow"), "{run}");
+    let run = sing(&thoth)
+        .args(["--enforcer-url", &url])
+        .env("THOTH_TASK_CONTEXT_JSON", "{")
+        .run();
+    assert!(
+        run.error(USAGE).contains("THOTH_TASK_CONTEXT_JSON"),
+        "{run}"
+    );
+    assert_eq!(service.requests().len(), 0);
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_written_is_a_host_error() {
+    let thoth = thoth();
+    let service = Faultd::start();
+    let file = thoth.file("plain", "a file, not a folder");
+    for folder in [file.clone(), file.join("state")] {
+        let call = thoth.bare().arg("call").arg(tool("canary")).args([
+            "sing",
+            r#"{"note":"x"}"#,
+            "--json",
+        ]);
+        let run = call
+            .arg("--state-dir")
+            .arg(&folder)
+            .args(["--enforcer-url", &service.url()])
+            .run();
+        let line = run.error(HOST_ERROR);
+        assert!(line.contains("--state-dir"), "{line}");
+    }
+    assert_eq!(fs::read_to_string(file).unwrap(), "a file, not a folder");
+    assert_eq!(service.requests().len(), 0);
+}
+
+#[test]
+fn a_broken_log_is_an_error_and_is_kept_as_it_is() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    assert_eq!(
+        sing(&thoth)
+            .args(["--enforcer-url", &service.url()])
+            .run()
+            .json(0)["outcome"],
+        "completed"
+    );
+    let log = thoth.state_dir().join("events.db");
+    let broken = vec![b'x'; 8192];
+    fs::write(&log, &broken).unwrap();
+    for left in ["events.db-wal", "events.db-shm"] {
+        // The log could be repaired from these.
+        let _ = fs::remove_file(thoth.state_dir().join(left));
+    }
+    let run = sing(&thoth).args(["--enforcer-url", &service.url()]).run();
+    let _line = run.error(HOST_ERROR);
+    assert_eq!(fs::read(&log).unwrap(), broken);
+}
+
+#[test]
+fn on_a_full_disk_nothing_runs_and_nothing_is_lost() {
+    let namespaces = Command::new("unshare").args(["-Urm", "true"]).output();
+    if !namespaces.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: a small file system of one's own needs `unshare -Urm`");
+        return;
+    }
+    let (thoth, service) = (thoth(), Faultd::start());
+    fs::create_dir_all(thoth.state_dir()).unwrap();
+    // One call, a full disk, another call, and the disk freed again.
+    let script = r#"
+        state=$1 url=$2 note=$3 thoth=$4 canary=$5
+        mount -t tmpfs -o size=4m,mode=0700 thoth "$state" || exit 90
+        call() { "$thoth" call "$canary" sing "$note" --json --state-dir "$state" --enforcer-url "$url" --session-id "$1"; echo "exit $?"; }
+        call first
+        dd if=/dev/zero of="$state/fill" bs=4k >/dev/null 2>&1
+        call full
+        rm "$state/fill"
+        call after"#;
+    let run = Thoth::new("unshare")
+        .bare()
+        .args(["-Urm", "sh", "-c", script, "sh"])
+        .arg(thoth.state_dir())
+        .args([
+            &service.url(),
+            r#"{"note":"hello"}"#,
+            env!("CARGO_BIN_EXE_thoth"),
+        ])
+        .arg(tool("canary"))
+        .run();
+    let lines: Vec<&str> = run.assert_code(0).stdout.lines().collect();
+    assert!(
+        lines[0].contains("completed") && lines[1] == "exit 0",
+        "{run}"
+    );
+    let full = lines[2..lines.len() - 2].join("\n");
+    let refused = full.contains("not_recorded") && full.contains("exit 3");
+    assert!(
+        refused || full == "exit 1",
+        "the call on the full disk: {run}"
+    );
+    assert!(!full.contains("canary-sang"), "{run}");
+    assert!(
+        lines[lines.len() - 2].contains("completed") && lines[lines.len() - 1] == "exit 0",
+        "{run}"
+    );
+    assert_eq!(
+        service.event_types("first"),
+        ["TOOL_CALL_PRE", "TOOL_CALL_POST"]
+    );
+    assert_eq!(
+        service.event_types("after"),
+        ["TOOL_CALL_PRE", "TOOL_CALL_POST"]
+    );
+    assert!(
+        !service
+            .event_types("full")
+            .contains(&"TOOL_CALL_POST".to_owned())
+    );
+    assert_eq!(service.requests_to(Site::Other).len(), 0);
+}
+
+#[test]
+fn no_input_makes_a_panic() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let whole = fs::read(tool("canary")).unwrap();
+    let rows: Vec<usize> = (0..24).map(|part| part * whole.len() / 24).collect();
+    table::each(
+        &rows,
+        |length| format!("the first {length} bytes"),
+        |length| {
+            let file = thoth.file(&format!("{length}.wasm"), &whole[..*length]);
+            let call = thoth.call(file).args(["sing", r#"{"note":"x"}"#]);
+            let run = call.args(["--enforcer-url", &service.url()]).run();
+            let _line = run.error(HOST_ERROR);
+            assert!(!run.stderr.contains("panicked"), "{run}");
+        },
+    );
+}

@@ -1,0 +1,22 @@
+//! Test support: the sample tools as components, a policy service that misbehaves on purpose, and a
+//! runner for the `thoth` command.
+//!
+//! Nothing here depends on the host: the suites meet it as a user does, by its command line and on
+//! the wire.
+// A test fails by panicking, and so does what supports it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+pub mod client;
+pub mod faultd;
+pub mod table;
+pub mod thoth;
+pub mod tools;
+
+pub use faultd::{Answer, Faultd, Listener, Refused, Reply, Site, Step};
+pub use thoth::{Run, Thoth};
+pub use tools::tool;
