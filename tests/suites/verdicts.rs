@@ -65,7 +65,12 @@ fn without_json_stdout_is_the_result_and_nothing_else() {
         .args(["sing", r#"{"note":"hello"}"#]);
     let run = call.args(["--enforcer-url", &service.url()]).run();
     assert_eq!(run.assert_code(0).stdout, format!("\"{SANG}\"\n"));
-    assert_eq!(run.stderr, "");
+    let said: Vec<&str> = run
+        .stderr
+        .lines()
+        .filter(|line| !line.ends_with('…'))
+        .collect();
+    assert!(said.is_empty(), "{said:?}");
 }
 
 #[test]

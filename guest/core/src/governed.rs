@@ -143,14 +143,12 @@ impl Governor {
         if let Err(flaw) = check_hold(session, call, &arguments, hold) {
             return line.refuse(Some(&arguments), flaw.into_answer());
         }
-        let answer = self.poll(line.ports, session, call, &arguments, hold);
+        let mut answer = self.poll(line.ports, session, call, &arguments, hold);
         let waits = answer.undecided || matches!(answer.decision.verdict, Verdict::StepUp(_));
         if waits && hold.timeout_seconds == Some(0) {
-            let mut late = Flaw::new(Cause::Expired, "nobody decided in time").into_answer();
-            late.decision.evidence = hold.evidence.clone();
-            return line.refuse(Some(&arguments), late);
-        }
-        if answer.undecided {
+            answer.decision.verdict = Verdict::Block(Cause::Expired);
+            answer.decision.reason = "nobody decided in time".to_string();
+        } else if answer.undecided {
             return Outcome::Pending(hold.clone());
         }
         line.act(&arguments, answer)

@@ -7,11 +7,11 @@ use anyhow::{Context as _, Error, Result, anyhow, bail, ensure};
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use tempfile::TempDir;
-use thoth_host::{Identity, Outcome, Runtime, Session, Tool};
+use thoth_host::{Identity, Jail, Outcome, Runtime, Session, Tool};
 use thoth_transport::{Client, Options, Origin};
 use tokio::time::Instant;
 
-use crate::engine::Allocator;
+use crate::engine;
 use crate::raw::Raw;
 use crate::server::{CONNECTIONS, EVENTS, QUESTION, Server};
 
@@ -84,7 +84,9 @@ impl Governed {
         state: TempDir,
         decider: impl FnOnce(thoth_host::Builder) -> thoth_host::Builder,
     ) -> Result<Self> {
-        let builder = decider(Runtime::builder()).state_dir(state.path());
+        let builder = decider(Runtime::builder())
+            .state_dir(state.path())
+            .compiler(Jail::InProcess);
         let runtime = builder.build().await?;
         let tool = runtime.load(thoth_tests::tool("docs-search")).await?;
         Ok(Self {
@@ -154,8 +156,8 @@ impl Bed {
         ensure!(!question.is_empty(), "the governor asked nothing");
         Ok(Self {
             question,
-            shipped: Raw::new(&component, Allocator::Shipped).map_err(plain)?,
-            on_demand: Raw::new(&component, Allocator::OnDemand).map_err(plain)?,
+            shipped: Raw::new(&component, engine::shipped()?).map_err(plain)?,
+            on_demand: Raw::new(&component, engine::on_demand()?).map_err(plain)?,
             client,
             remote,
             local,

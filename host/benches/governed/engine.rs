@@ -1,30 +1,19 @@
-//! The engine's settings as they are shipped, and the same with the on-demand allocator.
-//!
-//! They repeat `thoth_host`'s, which keeps its engine to itself: the comparison needs an engine that
-//! differs in the allocator and in nothing else.
+//! The engine as it is shipped, and one that differs from it in the allocator and in nothing else.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::num::NonZeroUsize;
-use std::time::Duration;
+use std::thread;
 
-use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Result, Strategy,
-};
+use anyhow::{Result, anyhow, ensure};
+use thoth_engine::TICK;
+use wasmtime::{Config, Engine, Strategy};
 
-/// How often the epoch advances.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
-
-const SLOTS: u32 = 256;
-
-/// Where instances get their memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Allocator {
-    /// The pool, as shipped.
-    Shipped,
-    /// A fresh mapping each.
-    OnDemand,
+pub(crate) fn shipped() -> Result<Engine> {
+    Ok(thoth_engine::engine()?)
 }
 
-pub(crate) fn engine(allocator: Allocator) -> Result<Engine> {
+/// An engine that maps fresh memory for each instance.
+pub(crate) fn on_demand() -> Result<Engine> {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -33,29 +22,31 @@ pub(crate) fn engine(allocator: Allocator) -> Result<Engine> {
         .async_stack_size(2 << 20)
         .wasm_component_model(true)
         .concurrency_support(false)
+        .wasm_memory64(false)
+        .wasm_relaxed_simd(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
         .memory_init_cow(true)
         .wasm_backtrace_max_frames(NonZeroUsize::new(16));
-    if allocator == Allocator::Shipped {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
-    }
-    Engine::new(&config)
+    let engine = Engine::new(&config).map_err(|error| anyhow!("{error:#}"))?;
+    ensure!(
+        settings(&engine) == settings(&shipped()?),
+        "the shipped engine has other settings now; repeat them here"
+    );
+    let weak = engine.weak();
+    thread::spawn(move || {
+        while let Some(engine) = weak.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            thread::sleep(TICK);
+        }
+    });
+    Ok(engine)
 }
 
-fn pool() -> PoolingAllocationConfig {
-    let scan = PoolingAllocationConfig::is_pagemap_scan_available();
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(2 * SLOTS)
-        .total_core_instances(8 * SLOTS)
-        .total_memories(2 * SLOTS)
-        .total_tables(4 * SLOTS)
-        .total_stacks(2 * SLOTS)
-        .max_memory_size(1 << 30)
-        .table_elements(100_000)
-        .max_component_instance_size(1 << 20)
-        .max_core_instance_size(1 << 20)
-        .max_unused_warm_slots(SLOTS)
-        .pagemap_scan(Enabled::Auto)
-        .linear_memory_keep_resident(if scan { 4 << 20 } else { 64 << 10 })
-        .table_keep_resident(64 << 10);
-    pool
+/// What decides whether one engine runs what another compiled.
+fn settings(engine: &Engine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
 }

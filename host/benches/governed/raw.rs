@@ -2,19 +2,16 @@
 //! isolated tool call costs with this engine.
 
 use std::path::Path;
-use std::thread;
 
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, ResourceTable};
 use wasmtime::{Engine, Result, Store, StoreLimits, StoreLimitsBuilder, bail};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::engine::{self, Allocator, TICK};
-
 /// The function that is called, and with what: small, so that what surrounds it shows.
 pub(crate) const EXPORT: &str = "read-doc";
 const ARGUMENT: &str = "travel.md";
 
-/// The tool, compiled and linked for one allocator.
+/// The tool, compiled and linked for one engine.
 pub(crate) struct Raw {
     engine: Engine,
     pre: InstancePre<State>,
@@ -37,16 +34,7 @@ impl WasiView for State {
 }
 
 impl Raw {
-    pub(crate) fn new(path: &Path, allocator: Allocator) -> Result<Self> {
-        let engine = engine::engine(allocator)?;
-        let weak = engine.weak();
-        thread::spawn(move || {
-            while let Some(engine) = weak.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
-                thread::sleep(TICK);
-            }
-        });
+    pub(crate) fn new(path: &Path, engine: Engine) -> Result<Self> {
         let component = Component::from_file(&engine, path)?;
         let mut linker: Linker<State> = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;

@@ -25,7 +25,7 @@ pub struct Limits {
     pub hostcall: usize,
     /// Bytes of random that one request may ask for. Default 64 KiB.
     pub random: u64,
-    /// Bytes of the result as JSON. Default 4 MiB.
+    /// Bytes of the result as JSON. Default 256 KiB, the most that the contract lets through.
     pub result: usize,
     /// Bytes kept of what the tool writes to its standard output and error, each. Default 64 KiB.
     pub output: usize,
@@ -41,7 +41,7 @@ impl Default for Limits {
             resources: 4_096,
             hostcall: 16 << 20,
             random: 64 << 10,
-            result: 4 << 20,
+            result: 256 << 10,
             output: 64 << 10,
         }
     }

@@ -318,7 +318,7 @@ pub(super) fn mismatches() -> Vec<Row> {
 }
 
 /// Answers for a hold, token `hold-7`, that must not run the tool.
-pub fn resolutions() -> Vec<Row> {
+pub(crate) fn resolutions() -> Vec<Row> {
     let hold = |members: Value| body(members.to_string());
     let mut rows = vec![
         row(
@@ -402,7 +402,7 @@ pub fn resolutions() -> Vec<Row> {
 }
 
 /// Answers that are odd and leave no doubt, so the call runs.
-pub fn allowed() -> Vec<Row> {
+pub(crate) fn allowed() -> Vec<Row> {
     let none: &[&str] = &[];
     let mut rows = Vec::new();
     for text in [

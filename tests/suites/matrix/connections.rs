@@ -13,28 +13,28 @@ use thoth_tests::{
 use crate::matrix::{ALLOW, JSON, slowly};
 
 /// A connection that must not run the tool.
-pub struct Fault {
+pub(crate) struct Fault {
     id: &'static str,
     fault: &'static str,
     listener: Mutex<Option<Listener>>,
     /// The causes that a refusal may name.
-    pub causes: &'static [&'static str],
+    pub(crate) causes: &'static [&'static str],
 }
 
 impl Fault {
     /// Id and fault.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{} {}", self.id, self.fault)
     }
 
     /// The listener; there is one.
-    pub fn take(&self) -> Listener {
+    pub(crate) fn take(&self) -> Listener {
         self.listener.lock().unwrap().take().unwrap()
     }
 }
 
 /// Connections that must not run the tool.
-pub fn connections(authority: &Authority) -> Vec<Fault> {
+pub(crate) fn connections(authority: &Authority) -> Vec<Fault> {
     let fault = |id, fault, listener, causes| Fault {
         id,
         fault,

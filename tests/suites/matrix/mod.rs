@@ -7,30 +7,30 @@ use std::time::Duration;
 
 use thoth_tests::Reply;
 
-pub use answers::{allowed, resolutions};
+pub(crate) use answers::{allowed, resolutions};
 
 pub(crate) const ALLOW: &str = r#"{"decision":"ALLOW"}"#;
 pub(crate) const JSON: (&str, &str) = ("content-type", "application/json");
 const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
 
 /// Instead of causes: as an answer for a hold, this leaves the hold as it was.
-pub const UNDECIDED: &[&str] = &["undecided"];
+pub(crate) const UNDECIDED: &[&str] = &["undecided"];
 
 /// An answer that must not run the tool.
-pub struct Row {
+pub(crate) struct Row {
     id: &'static str,
     fault: String,
     /// What the service sends.
-    pub reply: Reply,
+    pub(crate) reply: Reply,
     /// The causes that a refusal may name where this is the decision.
-    pub causes: &'static [&'static str],
+    pub(crate) causes: &'static [&'static str],
     /// The same where this is the answer for a hold; none where the row says nothing there.
-    pub hold_causes: &'static [&'static str],
+    pub(crate) hold_causes: &'static [&'static str],
 }
 
 impl Row {
     /// Id and fault.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{} {}", self.id, self.fault)
     }
 
@@ -70,7 +70,7 @@ pub(crate) fn slowly() -> Duration {
 }
 
 /// Every answer that must not run the tool.
-pub fn replies() -> Vec<Row> {
+pub(crate) fn replies() -> Vec<Row> {
     let mut rows = transport::broken_http();
     rows.extend(transport::slow());
     rows.extend(transport::statuses());

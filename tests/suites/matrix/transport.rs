@@ -161,7 +161,10 @@ pub(super) fn broken_http() -> Vec<Row> {
             "never-ending chunks",
             vec![
                 Step::Send(chunked(&[r#"{"decision":"ALLOW","reason":""#], false)),
-                Step::Forever(b"4\r\nxxxx\r\n".to_vec(), Duration::ZERO),
+                Step::Forever(
+                    format!("1000\r\n{}\r\n", "x".repeat(0x1000)).into_bytes(),
+                    Duration::ZERO,
+                ),
             ],
             &["too_large"],
         ),

@@ -5,6 +5,7 @@ mod events;
 mod holds;
 
 use std::fmt;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -67,6 +68,13 @@ impl Store {
     ///
     /// If the file cannot be opened, written or is not a SQLite file.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        // Arguments of held calls are in it, so a new file is its owner's only. Whatever keeps it from
+        // being made keeps SQLite from it as well, and SQLite says what.
+        let _made = std::fs::OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .mode(0o600)
+            .open(path);
         Connection::open(path)
             .and_then(|connection| Self::prepare(connection, Arc::new(SystemTime::now)))
             .map_err(|source| StoreError::Open {
