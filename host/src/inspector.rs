@@ -1,6 +1,6 @@
 //! Loading a component to look at it, without a policy, a log or a call.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use thoth_engine::Jail;
@@ -20,16 +20,16 @@ impl std::fmt::Debug for Inspector {
 }
 
 impl Inspector {
-    /// Starts an engine. Compiled code is kept in `cache`, if one is named, authenticated with a
-    /// key in the state folder.
+    /// Starts an engine. Compiled code is kept in `cache`, if one is named: see
+    /// [`Builder::cache_dir`](crate::Builder::cache_dir).
     ///
     /// # Errors
     /// WebAssembly cannot run here.
-    pub fn new(jail: Jail, cache: Option<PathBuf>, state: &Path) -> Result<Self, Error> {
+    pub fn new(jail: Jail, cache: Option<&Path>) -> Result<Self, Error> {
         let engine = thoth_engine::engine()?;
         Ok(Self(Loader {
             linker: Arc::new(tool::linker(&engine).map_err(Error::Linker)?),
-            compiler: runtime::compiler(&engine, jail, cache, state),
+            compiler: runtime::compiler(&engine, jail, cache),
             engine,
             slots: Arc::new(Semaphore::new(0)),
         }))

@@ -7,6 +7,16 @@
 //! The order of a governed call is written in the governor component, which this crate embeds; see
 //! `guest/core/src/governed.rs`. How the parts fit is in `host/ARCHITECTURE.md`.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
 mod error;
 mod governor;
 mod inspector;

@@ -142,8 +142,8 @@ impl Builder {
         self
     }
 
-    /// Keeps compiled code in this folder, authenticated with a key in the state folder. Default:
-    /// nothing is kept.
+    /// Keeps compiled code in this folder, authenticated with a key that is made there and that only
+    /// this user can read. Default: nothing is kept.
     #[must_use]
     pub fn cache_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.cache_dir = Some(path.into());
@@ -230,7 +230,7 @@ impl Builder {
             thoth_outbox::Options::default(),
         )?;
         let engine = thoth_engine::engine()?;
-        let compiler = compiler(&engine, jail, self.cache_dir, &state);
+        let compiler = compiler(&engine, jail, self.cache_dir.as_deref());
         let compiling = compiler.clone();
         let governor = tool::blocking(move || {
             let compiled = compiling.component(governor::COMPONENT);
@@ -388,16 +388,12 @@ fn xdg(name: &str, below_home: &str) -> Option<PathBuf> {
         .map(|base| base.join("thoth"))
 }
 
-/// A compiler whose cache is authenticated with the key of this state folder.
-pub(crate) fn compiler(
-    engine: &Engine,
-    jail: Jail,
-    cache: Option<PathBuf>,
-    state: &Path,
-) -> Compiler {
+/// A compiler that keeps its work in this folder, if one is named, with the key that authenticates
+/// it. The key is this installation's and not a state folder's: code is worth as much in each.
+pub(crate) fn compiler(engine: &Engine, jail: Jail, cache: Option<&Path>) -> Compiler {
     let mut options = thoth_engine::Options::new(jail);
-    options.cache = cache;
-    options.key = Some(state.join("cache.key"));
+    options.cache = cache.map(|folder| folder.join("components"));
+    options.key = cache.map(|folder| folder.join("cache.key"));
     Compiler::new(engine, options)
 }
 

@@ -167,7 +167,7 @@ struct Pending {
 #[non_exhaustive]
 pub enum CallError {
     /// The arguments are not JSON within the profile (RFC 7493), or not an object.
-    #[error("the arguments are not usable: {0}")]
+    #[error("the arguments are not usable JSON: {0}")]
     Json(String),
     /// The arguments do not fit the tool's parameters, and where.
     #[error("{0}")]

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Every tool under `tests/tools`; a folder's name is its package's name.
-pub const TOOLS: [&str; 8] = [
+pub const TOOLS: [&str; 9] = [
     "canary",
     "docs-search",
     "exporter",
@@ -16,6 +16,7 @@ pub const TOOLS: [&str; 8] = [
     "ledger",
     "needy",
     "provider",
+    "rogue-governor",
     "values",
 ];
 

@@ -9,7 +9,7 @@ use thoth_host::{Inspector, Tool, default_cache_dir, inert};
 
 use super::Exit;
 use super::call::noticed;
-use super::settings::{StateArgs, jail};
+use super::settings::jail;
 
 /// Show a component's tools with their schemas, its imports and its digest. Nothing of it runs.
 #[derive(Debug, clap::Args)]
@@ -19,16 +19,11 @@ pub(super) struct Args {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    state: StateArgs,
 }
 
 /// Runs the command.
 pub(super) async fn run(args: Args) -> Result<Exit> {
-    // The key of the cache is the state folder's; looking at a component does not make one.
-    let state = args.state.dir()?;
-    let cache = default_cache_dir().filter(|_| state.is_dir());
-    let inspector = Inspector::new(jail()?, cache, &state)?;
+    let inspector = Inspector::new(jail()?, default_cache_dir().as_deref())?;
     let tool = noticed(
         &format!("compiling {}", args.component.display()),
         inspector.load(&args.component),

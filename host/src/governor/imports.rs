@@ -18,7 +18,8 @@ impl Active {
             dispatch: Some(dispatch),
             call_id: call.call_id.clone(),
             recorded: resumed,
-            observe: session.mode == thoth_core::Mode::Observe,
+            // A held call runs on an approval only, whatever the mode.
+            observe: !resumed && session.mode == thoth_core::Mode::Observe,
         }
     }
 }

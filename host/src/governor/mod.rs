@@ -7,6 +7,8 @@ mod bindings;
 mod convert;
 mod egress;
 mod imports;
+#[cfg(test)]
+mod rogue_test;
 mod state;
 
 use std::fmt;

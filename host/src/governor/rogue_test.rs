@@ -1,0 +1,155 @@
+//! A governor that breaks its promises runs nothing, and the next call is as good as ever.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use thoth_core::{Cause, FailureCause, Hold, Mode, Outcome, Session, ToolCall};
+use thoth_enforcer::{Enforcer, Policy, Store};
+use wasmtime::component::Component;
+
+use super::{Dispatch, Governors, Service};
+use crate::outbox::Recorder;
+
+const ALLOWS_ALL: &str = "permit (principal, action, resource);";
+
+/// A governor's surroundings, with a tool that counts its runs.
+struct Bed {
+    governors: Governors,
+    runs: Arc<AtomicU32>,
+    _state: tempfile::TempDir,
+}
+
+impl Bed {
+    fn new() -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let outbox =
+            thoth_outbox::Outbox::open(&state.path().join("events.db"), "test", Default::default())
+                .unwrap();
+        let policy = Policy::parse("all.cedar", ALLOWS_ALL).unwrap();
+        let enforcer =
+            Enforcer::new(policy, Store::in_memory().unwrap(), Default::default()).unwrap();
+        let engine = thoth_engine::engine().unwrap();
+        let bytes = std::fs::read(thoth_tests::tool("rogue-governor")).unwrap();
+        let component = Component::from_binary(&engine, &bytes).unwrap();
+        let governors = Governors::new(
+            &engine,
+            &component,
+            Service::Embedded(Arc::new(enforcer)),
+            Recorder(outbox),
+            Duration::from_millis(200),
+        )
+        .unwrap();
+        Self {
+            governors,
+            runs: Arc::default(),
+            _state: state,
+        }
+    }
+
+    fn dispatch(&self) -> Dispatch {
+        let runs = Arc::clone(&self.runs);
+        Dispatch {
+            tool: "sing".into(),
+            run: Box::new(move |_| {
+                runs.fetch_add(1, Ordering::SeqCst);
+                Box::pin(async { Ok("\"ran\"".into()) })
+            }),
+        }
+    }
+
+    async fn call(&self, how: &str, mode: Mode) -> (Outcome, u32) {
+        let session = Session {
+            session_id: "s".into(),
+            intent: Some(how.into()),
+            mode,
+            ..Session::default()
+        };
+        let call = ToolCall {
+            call_id: format!("call-{how}"),
+            tool: "sing".into(),
+            arguments: "{}".into(),
+        };
+        let before = self.runs.load(Ordering::SeqCst);
+        let outcome = self
+            .governors
+            .wrap_tool(&session, &call, self.dispatch(), Duration::from_millis(100))
+            .await;
+        (outcome, self.runs.load(Ordering::SeqCst) - before)
+    }
+}
+
+fn is_fault(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Refused(refusal) if refusal.cause == Cause::GovernorFault)
+}
+
+fn is_not_allowed(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Failed(failure) if failure.cause == FailureCause::HostFault)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_governor_that_traps_spins_or_eats_is_a_refusal() {
+    let bed = Bed::new();
+    for how in ["traps", "spins", "eats"] {
+        let started = Instant::now();
+        let (outcome, runs) = bed.call(how, Mode::Block).await;
+        assert!(is_fault(&outcome), "{how}: {outcome:?}");
+        assert_eq!(runs, 0, "{how}");
+        assert!(started.elapsed() < Duration::from_secs(20), "{how}");
+        let (outcome, _) = bed.call("ends well", Mode::Block).await;
+        assert!(matches!(outcome, Outcome::Completed(_)), "after {how}: {outcome:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_governor_that_asked_nobody_runs_nothing() {
+    let bed = Bed::new();
+    for how in ["invents", "forgets", "misfiles"] {
+        let (outcome, runs) = bed.call(how, Mode::Block).await;
+        assert!(is_not_allowed(&outcome), "{how}: {outcome:?}");
+        assert_eq!(runs, 0, "{how}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn even_in_observe_mode_a_run_needs_a_record() {
+    let bed = Bed::new();
+    for how in ["forgets", "misfiles"] {
+        let (outcome, runs) = bed.call(how, Mode::Observe).await;
+        assert!(is_not_allowed(&outcome), "{how}: {outcome:?}");
+        assert_eq!(runs, 0, "{how}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_governor_runs_the_tool_of_the_call_and_once() {
+    let bed = Bed::new();
+    let (outcome, runs) = bed.call("strays", Mode::Observe).await;
+    assert!(is_not_allowed(&outcome), "{outcome:?}");
+    assert_eq!(runs, 0);
+    let (outcome, runs) = bed.call("repeats", Mode::Observe).await;
+    assert!(is_not_allowed(&outcome), "{outcome:?}");
+    assert_eq!(runs, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_call_does_not_run_unasked() {
+    let bed = Bed::new();
+    let call = ToolCall {
+        call_id: "held".into(),
+        tool: "sing".into(),
+        arguments: "{}".into(),
+    };
+    for mode in [Mode::Block, Mode::Observe] {
+        let session = Session {
+            mode,
+            ..Session::default()
+        };
+        let outcome = bed
+            .governors
+            .resume(&session, &call, &Hold::default(), bed.dispatch(), Duration::ZERO)
+            .await;
+        assert!(is_not_allowed(&outcome), "{mode}: {outcome:?}");
+        assert_eq!(bed.runs.load(Ordering::SeqCst), 0);
+    }
+}
