@@ -191,13 +191,13 @@ impl Builder {
         let jail = self.compiler.ok_or(Error::NoCompiler)?;
         // What the user wrote is checked before anything is made.
         enum Decider {
-            Policy(Policy),
+            Policy(Box<Policy>),
             Remote(Client),
         }
         let decider = match (&self.policy_file, &self.enforcer_url) {
             (None, None) => return Err(Error::NoEnforcer),
             (Some(_), Some(_)) => return Err(Error::TwoEnforcers),
-            (Some(file), None) => Decider::Policy(Policy::load(file)?),
+            (Some(file), None) => Decider::Policy(Box::new(Policy::load(file)?)),
             (None, Some(url)) => {
                 let origin = Origin::parse(url)?;
                 let options = thoth_transport::Options {
@@ -210,7 +210,7 @@ impl Builder {
         prepare_state_dir(&state)?;
         let (service, enforcer, destination) = match decider {
             Decider::Policy(policy) => {
-                let enforcer = Arc::new(embedded(policy, &state)?);
+                let enforcer = Arc::new(embedded(*policy, &state)?);
                 let service = Service::Embedded(Arc::clone(&enforcer));
                 (service, Some(enforcer), "embedded".to_owned())
             }

@@ -101,7 +101,7 @@ fn a_wrong_tool_or_wrong_arguments_are_usage_errors() {
         (
             "JSON and more",
             vec!["sing", r#"{"note":"x"} x"#],
-            "trailing",
+            "follows",
         ),
         (
             "a key twice",

@@ -158,12 +158,11 @@ fn choose(tool: &Tool, name: Option<&str>) -> Result<String> {
                 .refused()
                 .first()
                 .map(|refused| format!(": `{}` {}", refused.export, refused.why));
-            Err(Usage(format!(
+            anyhow::bail!(
                 "`{}` offers no tool{}",
                 tool.name(),
                 why.unwrap_or_default()
-            ))
-            .into())
+            )
         }
         (Some(name), _) => {
             // A function that is there but cannot be called says why.

@@ -97,7 +97,10 @@ async fn a_governor_that_traps_spins_or_eats_is_a_refusal() {
         assert_eq!(runs, 0, "{how}");
         assert!(started.elapsed() < Duration::from_secs(20), "{how}");
         let (outcome, _) = bed.call("ends well", Mode::Block).await;
-        assert!(matches!(outcome, Outcome::Completed(_)), "after {how}: {outcome:?}");
+        assert!(
+            matches!(outcome, Outcome::Completed(_)),
+            "after {how}: {outcome:?}"
+        );
     }
 }
 
@@ -147,7 +150,13 @@ async fn a_held_call_does_not_run_unasked() {
         };
         let outcome = bed
             .governors
-            .resume(&session, &call, &Hold::default(), bed.dispatch(), Duration::ZERO)
+            .resume(
+                &session,
+                &call,
+                &Hold::default(),
+                bed.dispatch(),
+                Duration::ZERO,
+            )
             .await;
         assert!(is_not_allowed(&outcome), "{mode}: {outcome:?}");
         assert_eq!(bed.runs.load(Ordering::SeqCst), 0);
