@@ -36,7 +36,7 @@ impl Loader {
         let compiled = self
             .compiler
             .component(bytes)
-            .map_err(|error| fail(error.to_string()))?;
+            .map_err(|error| fail(compile_error(&error.to_string())))?;
         let component = compiled.component;
         let mut notices = Vec::new();
         if let Source::Rebuilt { why, .. } = &compiled.source {
@@ -124,4 +124,14 @@ pub(crate) async fn blocking<T: Send + 'static>(
             why: format!("it was stopped: {stopped}"),
         }),
     }
+}
+
+/// The compiler's message, with the next step where it is about a feature that is off.
+fn compile_error(message: &str) -> String {
+    if message.contains("component model async") {
+        return format!(
+            "{message}; streams, futures and async functions (WASI 0.3) are off here: build it for WASI 0.2"
+        );
+    }
+    message.to_owned()
 }
