@@ -6,8 +6,8 @@ use std::sync::Arc;
 use thoth_engine::Jail;
 use tokio::sync::Semaphore;
 
+use crate::builder;
 use crate::error::Error;
-use crate::runtime;
 use crate::tool::{self, Limits, Loader, Tool};
 
 /// Reads what a component offers and imports. It cannot call anything.
@@ -29,7 +29,7 @@ impl Inspector {
         let engine = thoth_engine::engine()?;
         Ok(Self(Loader {
             linker: Arc::new(tool::linker(&engine).map_err(Error::Linker)?),
-            compiler: runtime::compiler(&engine, jail, cache),
+            compiler: builder::compiler(&engine, jail, cache),
             engine,
             slots: Arc::new(Semaphore::new(0)),
         }))

@@ -17,20 +17,24 @@
     )
 )]
 
+mod builder;
 mod error;
+mod folders;
 mod governor;
+mod identity;
 mod inspector;
 mod outbox;
 mod runtime;
 mod session;
 mod tool;
 
+pub use builder::{Builder, TIMEOUT};
 pub use error::Error;
+pub use folders::{default_cache_dir, default_state_dir, prepare_state_dir};
+pub use identity::Identity;
 pub use inspector::Inspector;
-pub use runtime::{
-    Builder, Runtime, TIMEOUT, Undelivered, default_cache_dir, default_state_dir, prepare_state_dir,
-};
-pub use session::{Call, CallError, HISTORY, HOLD_TIMEOUT, Identity, Session};
+pub use runtime::{Runtime, Undelivered};
+pub use session::{Call, CallError, HISTORY, HOLD_TIMEOUT, Session};
 pub use thoth_core::{
     Capture, Cause, Decision, Evidence, FailureCause, Hold, Mode, Model, Outcome, Refusal,
     ToolFailure, Verdict,

@@ -5,14 +5,12 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use thoth_core::{
-    Capture, Decision, FailureCause, Hold, Mode, Model, Outcome, Session as Scope, ToolCall,
-    ToolFailure,
-};
+use thoth_core::{Decision, FailureCause, Hold, Outcome, Session as Scope, ToolCall, ToolFailure};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::governor::Dispatch;
+use crate::identity::Identity;
 use crate::runtime::Runtime;
 use crate::tool::Tool;
 
@@ -25,91 +23,6 @@ pub const HOLD_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// Between two questions about a hold: this long at first, then longer, up to [`POLL_MAX`].
 const POLL_MIN: Duration = Duration::from_millis(250);
 const POLL_MAX: Duration = Duration::from_secs(5);
-
-/// Who calls, for whom and why. Every field is the operator's; nothing in a call can change one.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Identity {
-    /// The session's id. Default: a fresh UUID.
-    pub session_id: String,
-    /// The tenant at the policy service.
-    pub tenant_id: String,
-    /// The calling agent.
-    pub agent_id: String,
-    /// The user for whom the agent works.
-    pub user_id: String,
-    /// Tool names the agent was approved for.
-    pub approved_scope: Vec<String>,
-    /// How decisions are applied. Default: [`Mode::Block`].
-    pub mode: Mode,
-    /// The deployment environment. Default: `prod`.
-    pub environment: String,
-    /// The correlation id. Default: the session's id.
-    pub trace_id: Option<String>,
-    /// The session's declared intent.
-    pub intent: Option<String>,
-    /// Why data is processed.
-    pub purpose: Option<String>,
-    /// The class of the data.
-    pub data_classification: Option<String>,
-    /// JSON object: the task.
-    pub task_context: Option<String>,
-    /// JSON object that replaces the default identity binding.
-    pub identity_binding: Option<String>,
-    /// JSON object: request metadata.
-    pub metadata: Option<String>,
-    /// JSON object: how the caller was authenticated.
-    pub auth_context: Option<String>,
-    /// JSON object: who delegated to whom.
-    pub delegation_context: Option<String>,
-    /// The MCP runtime that carries the calls.
-    pub mcp_runtime_identity: Option<String>,
-    /// The model behind the agent.
-    pub model: Option<Model>,
-    /// How much events tell. Default: [`Capture::Minimal`].
-    pub capture: Capture,
-}
-
-impl Identity {
-    /// An agent of a tenant, with everything else at its default.
-    pub fn new(tenant_id: impl Into<String>, agent_id: impl Into<String>) -> Self {
-        Self {
-            session_id: Uuid::new_v4().to_string(),
-            tenant_id: tenant_id.into(),
-            agent_id: agent_id.into(),
-            user_id: String::new(),
-            approved_scope: Vec::new(),
-            mode: Mode::Block,
-            environment: "prod".into(),
-            trace_id: None,
-            intent: None,
-            purpose: None,
-            data_classification: None,
-            task_context: None,
-            identity_binding: None,
-            metadata: None,
-            auth_context: None,
-            delegation_context: None,
-            mcp_runtime_identity: None,
-            model: None,
-            capture: Capture::Minimal,
-        }
-    }
-
-    /// The same for another user.
-    #[must_use]
-    pub fn user(mut self, user_id: impl Into<String>) -> Self {
-        self.user_id = user_id.into();
-        self
-    }
-
-    /// The same with an approved scope.
-    #[must_use]
-    pub fn scope<S: Into<String>>(mut self, tools: impl IntoIterator<Item = S>) -> Self {
-        self.approved_scope = tools.into_iter().map(Into::into).collect();
-        self
-    }
-}
 
 /// One history of governed calls. Calls may run at the same time; history is kept in the order in
 /// which they end.
@@ -176,33 +89,9 @@ pub enum CallError {
 
 impl Session {
     pub(crate) fn new(runtime: Runtime, identity: Identity) -> Self {
-        let trace_id = identity
-            .trace_id
-            .unwrap_or_else(|| identity.session_id.clone());
         Self {
             runtime,
-            scope: Scope {
-                session_id: identity.session_id,
-                tenant_id: identity.tenant_id,
-                agent_id: identity.agent_id,
-                user_id: identity.user_id,
-                approved_scope: identity.approved_scope,
-                mode: identity.mode,
-                environment: identity.environment,
-                trace_id,
-                intent: identity.intent,
-                purpose: identity.purpose,
-                data_classification: identity.data_classification,
-                task_context: identity.task_context,
-                identity_binding: identity.identity_binding,
-                metadata: identity.metadata,
-                auth_context: identity.auth_context,
-                delegation_context: identity.delegation_context,
-                mcp_runtime_identity: identity.mcp_runtime_identity,
-                model: identity.model,
-                capture: identity.capture,
-                history: Vec::new(),
-            },
+            scope: identity.into_scope(),
             history: Mutex::default(),
         }
     }

@@ -7,11 +7,15 @@
     reason = "tests"
 )]
 
+mod arguments;
 mod config;
 mod emit;
 mod fail_closed;
+mod grounds;
 mod json;
+mod last_poll;
 mod no_other_allow;
+mod odd_answers;
 mod resume;
 mod support;
 mod verdicts;
