@@ -1,6 +1,7 @@
 //! Copying the write-ahead log into the database, away from the appends: it ends in a sync of the
 //! disk, which takes as long as a thousand commits.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -9,12 +10,12 @@ use std::thread;
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
-/// Pages (of 4 KiB) in the write-ahead log at which they are copied beside the appends.
-const SOON: i32 = 1024;
+/// Pages (of 1 KiB) in the write-ahead log at which they are copied beside the appends.
+const SOON: i32 = 4 * 1024;
 
 /// Pages at which the writer stops to copy the rest. SQLite starts the write-ahead log over only when
 /// all of it is copied, which never happens beside a stream of appends without a gap.
-const NOW: i32 = 16 * 1024;
+const NOW: i32 = 64 * 1024;
 
 /// Watches the write-ahead log of the writer's connection and has it copied in time.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Checkpoints {
     pages: Arc<AtomicI32>,
     wake: mpsc::SyncSender<()>,
     copying: Arc<Mutex<()>>,
+    /// The pages there were when the thread was last asked; the log may have begun anew since.
+    asked: Cell<i32>,
 }
 
 impl Checkpoints {
@@ -53,6 +56,7 @@ impl Checkpoints {
             pages,
             wake,
             copying,
+            asked: Cell::new(0),
         })
     }
 
@@ -65,7 +69,14 @@ impl Checkpoints {
             let _copying = self.copying.lock().unwrap_or_else(PoisonError::into_inner);
             // If another process reads or copies just now not all is copied; the next commit asks again.
             let _ = checkpoint(writer);
-        } else if pages >= SOON {
+            return;
+        }
+        if pages < self.asked.get() {
+            self.asked.set(0);
+        }
+        // Every so many pages and not at every commit from there on: each time costs two syncs.
+        if pages - self.asked.get() >= SOON {
+            self.asked.set(pages);
             // Full means that the thread has been asked already.
             let _ = self.wake.try_send(());
         }

@@ -162,9 +162,14 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
+/// Bytes of a database page.
+const PAGE: i64 = 1024;
+
 /// Switches a new database to write-ahead logging. SQLite does not wait for other processes here, and
 /// several that open a new log at once all try.
 fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    // A commit writes whole pages, and an event is small: this counts for a new file only.
+    connection.pragma_update(None, "page_size", PAGE)?;
     let mut tries = 0;
     loop {
         let switched = connection

@@ -103,6 +103,10 @@ fn a_tool_that_fails_leaves_an_event_too() {
             FailureCause::Trap,
             r#"{"decision":"MODIFY","modified_tool_args":{"q":"b"}}"#,
         ),
+        (
+            FailureCause::UnknownTool,
+            r#"{"decision":"MODIFY","modified_tool_args":{"q":"b"}}"#,
+        ),
         (FailureCause::LimitTime, r#"{"decision":"ALLOW"}"#),
     ] {
         let mut fake = Fake::answering(ok(body));
