@@ -37,13 +37,22 @@ fn xdg(name: &str, below_home: &str) -> Option<PathBuf> {
 /// # Errors
 /// It cannot be made.
 pub fn prepare_state_dir(path: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::DirBuilderExt as _;
+    use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    let fail = |source| Error::State {
+        path: path.into(),
+        source,
+    };
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(|source| Error::State {
-            path: path.into(),
-            source,
-        })
+        .map_err(fail)?;
+    // Whoever can write here can plant an approval.
+    let mode = std::fs::metadata(path).map_err(fail)?.permissions().mode();
+    if mode & 0o002 != 0 {
+        return Err(fail(std::io::Error::other(
+            "every user can write to it: `chmod o-w` it",
+        )));
+    }
+    Ok(())
 }

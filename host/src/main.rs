@@ -1,5 +1,21 @@
 //! The `thoth` command: parses, runs, and maps what came of it to an exit code.
 
+/// Writes a line to stderr. Nobody may be reading; that is no reason to fail.
+macro_rules! say {
+    ($($line:tt)*) => {{
+        use std::io::Write as _;
+        let _closed = writeln!(std::io::stderr(), $($line)*);
+    }};
+}
+
+/// Writes a line to stdout. A reader that has seen enough is no reason to fail.
+macro_rules! tell {
+    ($($line:tt)*) => {{
+        use std::io::Write as _;
+        let _closed = writeln!(std::io::stdout(), $($line)*);
+    }};
+}
+
 mod cli;
 
 use std::process::ExitCode;
@@ -32,14 +48,16 @@ fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("thoth: cannot start: {error}");
+            say!("thoth: cannot start: {error}");
             return cli::Exit::Host.into();
         }
     };
     let exit = match runtime.block_on(cli::run(args)) {
         Ok(exit) => exit,
         Err(error) => {
-            eprintln!("thoth: {error:#}");
+            for line in cli::message(&error).lines() {
+                say!("{}", thoth_host::inert(line, 2_000));
+            }
             cli::Exit::of(&error)
         }
     };

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use thoth_core::{Decision, FailureCause, Hold, Outcome, Session as Scope, ToolCall, ToolFailure};
@@ -73,6 +74,8 @@ struct Pending {
     call: ToolCall,
     hold: Hold,
     expires: Instant,
+    /// Whether the call has run, in this copy of it or another: an approval is for one run.
+    taken: Arc<AtomicBool>,
 }
 
 /// A call that was not made: its arguments are the caller's mistake, and nobody was asked.
@@ -142,7 +145,12 @@ impl Session {
         let outcome = self
             .runtime
             .governors()
-            .wrap_tool(&self.now(), &call, dispatch(tool, name), self.time())
+            .wrap_tool(
+                &self.now(),
+                &call,
+                dispatch(tool, name, Arc::default()),
+                self.time(),
+            )
             .await;
         Ok(self.report(tool, call, outcome))
     }
@@ -208,6 +216,7 @@ impl Session {
             call,
             hold,
             expires,
+            taken,
         } = pending;
         let outcome = self
             .runtime
@@ -216,13 +225,14 @@ impl Session {
                 &self.now(),
                 &call,
                 &hold,
-                dispatch(&tool, &call.tool),
+                dispatch(&tool, &call.tool, Arc::clone(&taken)),
                 self.time(),
             )
             .await;
         let mut report = self.report(&tool, call, outcome);
         if let Some(again) = &mut report.pending {
             again.expires = expires;
+            again.taken = taken;
         }
         report
     }
@@ -244,6 +254,7 @@ impl Session {
                     + hold
                         .timeout_seconds
                         .map_or(HOLD_TIMEOUT, |seconds| Duration::from_secs(seconds.into())),
+                taken: Arc::default(),
             }),
             Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Refused(_) => None,
         };
@@ -281,13 +292,20 @@ fn ran(outcome: &Outcome) -> bool {
 }
 
 /// The way to run this tool, once, with the arguments that the governor hands over.
-fn dispatch(tool: &Tool, name: &str) -> Dispatch {
+fn dispatch(tool: &Tool, name: &str, taken: Arc<AtomicBool>) -> Dispatch {
     let tool = tool.clone();
     let function = name.to_owned();
     Dispatch {
         tool: name.into(),
         run: Box::new(move |arguments| {
             Box::pin(async move {
+                if taken.swap(true, Ordering::AcqRel) {
+                    return Err(ToolFailure {
+                        cause: FailureCause::HostFault,
+                        message: "this held call has run already".into(),
+                        error: None,
+                    });
+                }
                 let arguments =
                     thoth_core::json::parse_canonical(&arguments).map_err(|error| ToolFailure {
                         cause: FailureCause::InvalidArguments,

@@ -4,7 +4,7 @@
 //! adds arguments, context and reasons; never results.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::arguments::Arguments;
 use crate::json;
 use crate::request::{Body, object, pending_history};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, uuid_v4};
 use crate::types::{
     Capture, Cause, Decision, Event, EventType, Evidence, Mode, Session, ToolCall, ToolFailure,
     Verdict,
@@ -42,6 +42,39 @@ pub(crate) struct Scene<'a> {
 pub(crate) struct Judged<'a> {
     pub(crate) decision: &'a Decision,
     pub(crate) duration: Duration,
+}
+
+/// The last event of a call whose governor failed, for the host that saw it fail: the tool did not
+/// run, or it did and this is all that is known.
+#[must_use]
+pub fn broken(
+    session: &Session,
+    call: &ToolCall,
+    random: [u8; 16],
+    now: Timestamp,
+    reason: &str,
+    ran: Option<&ToolFailure>,
+) -> Event {
+    let decision = Decision {
+        verdict: Verdict::Block(Cause::GovernorFault),
+        reason: reason.to_string(),
+        evidence: Evidence::default(),
+    };
+    let scene = Scene {
+        session,
+        call,
+        arguments: None,
+        uuid: &uuid_v4(random),
+        now,
+    };
+    let judged = Judged {
+        decision: &decision,
+        duration: Duration::ZERO,
+    };
+    match ran {
+        Some(failure) => post(scene, judged, Err(failure)),
+        None => block(scene, judged),
+    }
 }
 
 /// A call is about to be decided on.

@@ -54,12 +54,12 @@ pub(super) async fn run(command: Command) -> Result<Exit> {
             let approvals = store.approvals(status)?;
             if json {
                 let rows: Vec<Value> = approvals.iter().map(row).collect();
-                println!("{:#}", Value::Array(rows));
+                tell!("{:#}", Value::Array(rows));
             } else if approvals.is_empty() {
-                eprintln!("thoth: nothing waits for approval");
+                say!("thoth: nothing waits for approval");
             } else {
                 for approval in &approvals {
-                    println!("{}", line(approval));
+                    tell!("{}", line(approval));
                 }
             }
             Ok(Exit::Completed)
@@ -75,7 +75,7 @@ fn resolve(args: &Resolve, resolution: Resolution) -> Result<Exit> {
     let resolved = store.resolve(&args.token, resolution, &by, args.reason.as_deref());
     match resolved {
         Ok(approval) => {
-            println!("{} {}", approval.status.as_str(), line(&approval));
+            tell!("{} {}", approval.status.as_str(), line(&approval));
             Ok(Exit::Completed)
         }
         Err(ResolveError::Store(error)) => Err(error.into()),

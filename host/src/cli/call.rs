@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use thoth_host::{Call, Mode, Outcome, Tool, inert};
+use thoth_host::{Call, Mode, Outcome, Runtime, Tool, inert};
 
+use super::enforcer::stopped;
 use super::settings::{IdentityArgs, LimitArgs, PolicyArgs, StateArgs, call_id, duration};
 use super::{Exit, Usage, report};
 
@@ -76,24 +77,41 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     )
     .await?;
     for notice in runtime.notices().iter().chain(tool.notices()) {
-        eprintln!("thoth: {}", inert(notice, 300));
+        say!("thoth: {}", inert(notice, 300));
     }
     let name = choose(&tool, args.tool.as_deref())?;
     if observe {
-        eprintln!("thoth: observe mode: the call runs whatever the enforcer says");
+        say!("thoth: observe mode: the call runs whatever the enforcer says");
     }
     let session = runtime.session(identity);
-    let mut call = session.call_as(&tool, &name, &arguments, call_id()).await?;
+    let mut stop = std::pin::pin!(stopped());
+    let mut call = tokio::select! {
+        call = session.call_as(&tool, &name, &arguments, call_id()) => call?,
+        () = &mut stop => return interrupted(runtime, &name, None).await,
+    };
     if let Outcome::Pending(hold) = &call.outcome
         && args.wait != Some(Duration::ZERO)
     {
         let r#where = match (&hold.approval_url, runtime.enforcer()) {
             (Some(url), _) => format!("approve it at {url}"),
-            (None, Some(_)) => format!("approve it with `thoth approvals approve {}`", hold.token),
+            (None, Some(_)) => {
+                let folder = args.state.state_dir.as_ref();
+                let folder = folder.map(|dir| format!(" --state-dir {}", dir.display()));
+                let folder = folder.unwrap_or_default();
+                format!(
+                    "approve it with `thoth approvals approve {}{folder}`",
+                    hold.token
+                )
+            }
             (None, None) => format!("approve hold {} at the enforcer", hold.token),
         };
-        eprintln!("thoth: {name} waits for approval: {}; {where}", hold.reason);
-        call = session.wait(call, args.wait).await;
+        let line = format!("{name} waits for approval: {}; {where}", hold.reason);
+        say!("thoth: {}", inert(&line, 2_000));
+        let token = hold.token.clone();
+        call = tokio::select! {
+            call = session.wait(call, args.wait) => call,
+            () = &mut stop => return interrupted(runtime, &name, Some(&token)).await,
+        };
     }
     print(&call, args.json)?;
     let left = runtime.close(DELIVERY).await;
@@ -102,18 +120,31 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
         .map(|error| format!(" ({})", inert(&error, 300)))
         .unwrap_or_default();
     if left.waiting > 0 {
-        eprintln!(
+        say!(
             "thoth: {} not delivered yet{why}; the next run delivers what is left",
             events(left.waiting)
         );
     }
     if left.refused > 0 {
-        eprintln!(
+        say!(
             "thoth: {} refused by the enforcer for good{why}; they stay in the log",
             events(left.refused)
         );
     }
     Ok(report::exit(&call))
+}
+
+/// The caller gives up: what runs is stopped, what is held does not run, and what was recorded is
+/// delivered.
+async fn interrupted(runtime: Runtime, name: &str, token: Option<&str>) -> Result<Exit> {
+    let held = token.map(|token| format!("; hold {token} is left undecided"));
+    say!(
+        "thoth: {} was interrupted{}",
+        inert(name, 80),
+        held.unwrap_or_default()
+    );
+    runtime.close(DELIVERY).await;
+    Ok(Exit::Host)
 }
 
 fn events(count: u64) -> String {
@@ -126,7 +157,7 @@ fn print(call: &Call, json: bool) -> Result<()> {
         writeln!(stdout, "{}", report::json(call))
     } else {
         if let Some(line) = report::line(call) {
-            eprintln!("thoth: {line}");
+            say!("thoth: {}", inert(&line, 2_000));
         }
         match &call.outcome {
             Outcome::Completed(result) if stdout.is_terminal() => {
@@ -219,7 +250,7 @@ pub(super) async fn noticed<T>(what: &str, work: impl Future<Output = T>) -> T {
     tokio::select! {
         done = &mut work => done,
         () = tokio::time::sleep(Duration::from_secs(1)) => {
-            eprintln!("thoth: {what} …");
+            say!("thoth: {what} …");
             work.await
         }
     }

@@ -82,7 +82,7 @@ async fn serve(args: Serve) -> Result<Exit> {
         .map(|key| key.trim().to_owned())
         .filter(|key| !key.is_empty());
     if key.is_none() {
-        eprintln!(
+        say!(
             "thoth: no API key is set (THOTH_API_KEY, `--api-key-file`): any local program may ask"
         );
     }
@@ -102,7 +102,7 @@ async fn serve(args: Serve) -> Result<Exit> {
         ..Options::default()
     };
     let enforcer = Arc::new(Enforcer::new(policy, store, options)?);
-    eprintln!(
+    say!(
         "thoth: deciding by {}; approve with `thoth approvals`, or over HTTP with the token in {}",
         args.policy.display(),
         token_file.display()
@@ -114,7 +114,7 @@ async fn serve(args: Serve) -> Result<Exit> {
 }
 
 /// Resolves when the process is asked to stop.
-async fn stopped() {
+pub(super) async fn stopped() {
     use tokio::signal::unix::{SignalKind, signal};
     let interrupt = tokio::signal::ctrl_c();
     match signal(SignalKind::terminate()) {
@@ -132,7 +132,7 @@ async fn stopped() {
 
 /// The credential that approves, made once for a state folder and readable by this user only.
 fn approver_token(file: &Path) -> Result<String> {
-    use std::os::unix::fs::OpenOptionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
     let made = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -146,6 +146,14 @@ fn approver_token(file: &Path) -> Result<String> {
             Ok(token)
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let found = std::fs::symlink_metadata(file).with_context(name)?;
+            let own = std::fs::metadata("/proc/self").with_context(name)?.uid();
+            if !found.is_file() || found.uid() != own || found.mode() & 0o077 != 0 {
+                anyhow::bail!(
+                    "{}: others can read or write it; remove it to have a new one made",
+                    name()
+                );
+            }
             let token = std::fs::read_to_string(file).with_context(name)?;
             if token.trim().is_empty() {
                 anyhow::bail!("{}: it is empty; remove it to have a new one made", name());
@@ -163,7 +171,7 @@ fn check(args: &Check) -> Result<Exit> {
             if args.json {
                 let problems: Vec<String> =
                     error.problems().iter().map(ToString::to_string).collect();
-                println!(
+                tell!(
                     "{}",
                     json!({ "valid": false, "problems": problems, "error": error.to_string() })
                 );
@@ -173,11 +181,11 @@ fn check(args: &Check) -> Result<Exit> {
     };
     let found = policy.check();
     for warning in &found.warnings {
-        eprintln!("thoth: warning: {warning}");
+        say!("thoth: warning: {warning}");
     }
     if args.json {
         let warnings: Vec<String> = found.warnings.iter().map(ToString::to_string).collect();
-        println!(
+        tell!(
             "{}",
             json!({
                 "valid": true,
@@ -194,7 +202,7 @@ fn check(args: &Check) -> Result<Exit> {
             .iter()
             .map(|(kind, count)| format!("{count} {kind}"))
             .collect();
-        println!(
+        tell!(
             "{} is valid: {} policies ({})",
             args.file.display(),
             found.policies,

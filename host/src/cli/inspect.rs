@@ -93,12 +93,16 @@ fn page(tool: &Tool) -> String {
     if !tool.refused().is_empty() {
         out.push_str("\ncannot be called\n");
         for refused in tool.refused() {
-            out.push_str(&format!("  {}: {}\n", refused.export, refused.why));
+            out.push_str(&inert(
+                &format!("  {}: {}", refused.export, refused.why),
+                500,
+            ));
+            out.push('\n');
         }
     }
     out.push_str("\nimports: what it could ask for; nothing is granted\n");
     for import in tool.imports() {
-        out.push_str(&format!("  {import}\n"));
+        out.push_str(&format!("  {}\n", inert(import, 300)));
     }
     if tool.imports().is_empty() {
         out.push_str("  none\n");

@@ -88,6 +88,19 @@ impl Exit {
     }
 }
 
+/// An error as a message: what was being done, and why it failed, each once.
+pub(crate) fn message(error: &anyhow::Error) -> String {
+    let mut message = String::from("thoth");
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !message.contains(&cause) {
+            message.push_str(": ");
+            message.push_str(&cause);
+        }
+    }
+    message
+}
+
 /// Runs a command.
 pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     match args.command {

@@ -32,7 +32,7 @@ pub(super) struct PolicyArgs {
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
     /// Total deadline of one policy call, for instance 500ms or 5s.
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = deadline)]
     timeout: Duration,
 }
 
@@ -279,6 +279,15 @@ fn var(name: &str) -> Option<String> {
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// A deadline that a governor keeps: more than nothing, and at most ten minutes.
+fn deadline(text: &str) -> Result<Duration, String> {
+    let deadline = duration(text)?;
+    if deadline.is_zero() || deadline > Duration::from_secs(600) {
+        return Err(format!("`{text}` is not between 1ms and 10m"));
+    }
+    Ok(deadline)
 }
 
 fn mode() -> impl clap::builder::TypedValueParser<Value = Mode> {

@@ -1,5 +1,8 @@
 //! What a governor may ask of its host: keep an event, and run the one tool of this call, once.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use thoth_core::{FailureCause, ToolFailure};
 use thoth_outbox::AppendError;
 
@@ -17,6 +20,7 @@ impl Active {
         Self {
             dispatch: Some(dispatch),
             call_id: call.call_id.clone(),
+            ran: Arc::default(),
             recorded: resumed,
             // A held call runs on an approval only, whatever the mode.
             observe: !resumed && session.mode == thoth_core::Mode::Observe,
@@ -53,9 +57,11 @@ impl tool::Host for GovernorState {
         let answered = self.egress.answered();
         let dispatch = self.active.as_mut().and_then(|active| {
             let sound = active.recorded && (answered || active.observe);
-            active
+            let dispatch = active
                 .dispatch
-                .take_if(|dispatch| sound && dispatch.tool == name)
+                .take_if(|dispatch| sound && dispatch.tool == name)?;
+            active.ran.store(true, Ordering::Release);
+            Some(dispatch)
         });
         let result = match dispatch {
             Some(dispatch) => (dispatch.run)(arguments).await,

@@ -12,12 +12,13 @@ mod rogue_test;
 mod state;
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use thoth_core::{
-    Cause, Decision, EmitError, Event, Evidence, Hold, Outcome, Refusal, Retry, Session, ToolCall,
-    Verdict,
+    Cause, Decision, EmitError, Event, Evidence, FailureCause, Hold, Outcome, Refusal, Retry,
+    Session, Timestamp, ToolCall, ToolFailure, Verdict,
 };
 use tokio::time::timeout;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
@@ -38,6 +39,9 @@ const CALLS_MAX: u32 = 1_000;
 
 /// How much longer the host waits than the governor does, which keeps the same deadline itself.
 pub(crate) const MARGIN: Duration = Duration::from_millis(100);
+
+/// How long one event may wait for a log that other processes write as well.
+const APPEND: Duration = Duration::from_secs(6);
 
 /// Governors for one policy service and one outbox.
 pub(crate) struct Governors {
@@ -95,16 +99,20 @@ impl Governors {
         time: Duration,
     ) -> Outcome {
         let active = Active::new(session, call, dispatch, false);
-        let (session, call) = (convert::session(session), convert::call(call));
+        let ran = Arc::clone(&active.ran);
+        let (wit_session, wit_call) = (convert::session(session), convert::call(call));
         let outcome = self
             .with(Some(active), time, async |warm| {
                 let wrapping = warm.bindings.thoth_governance_wrapping();
                 wrapping
-                    .call_wrap_tool(&mut warm.store, &session, &call)
+                    .call_wrap_tool(&mut warm.store, &wit_session, &wit_call)
                     .await
             })
             .await;
-        outcome.map_or_else(refused, convert::outcome)
+        match outcome {
+            Ok(outcome) => convert::outcome(outcome),
+            Err(broken) => self.broken(session, call, broken, &ran).await,
+        }
     }
 
     /// Asks once about a held call, and runs it if it was approved.
@@ -117,7 +125,8 @@ impl Governors {
         time: Duration,
     ) -> Outcome {
         let active = Active::new(session, call, dispatch, true);
-        let (session, call, hold) = (
+        let ran = Arc::clone(&active.ran);
+        let (wit_session, wit_call, wit_hold) = (
             convert::session(session),
             convert::call(call),
             convert::hold_out(hold),
@@ -126,11 +135,52 @@ impl Governors {
             .with(Some(active), time, async |warm| {
                 let wrapping = warm.bindings.thoth_governance_wrapping();
                 wrapping
-                    .call_resume(&mut warm.store, &session, &call, &hold)
+                    .call_resume(&mut warm.store, &wit_session, &wit_call, &wit_hold)
                     .await
             })
             .await;
-        outcome.map_or_else(refused, convert::outcome)
+        match outcome {
+            Ok(outcome) => convert::outcome(outcome),
+            Err(broken) => self.broken(session, call, broken, &ran).await,
+        }
+    }
+
+    /// The end of a call whose governor failed: the host writes the event that the governor owes,
+    /// and says whether the tool ran.
+    async fn broken(
+        &self,
+        session: &Session,
+        call: &ToolCall,
+        Broken(mut reason): Broken,
+        ran: &AtomicBool,
+    ) -> Outcome {
+        let failure = ran.load(Ordering::Acquire).then(|| ToolFailure {
+            cause: FailureCause::HostFault,
+            message: format!("the tool was started, and then: {reason}"),
+            error: None,
+        });
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let now = Timestamp {
+            seconds: since.as_secs(),
+            nanoseconds: since.subsec_nanos(),
+        };
+        let random = uuid::Uuid::new_v4().into_bytes();
+        let event =
+            thoth_core::events::broken(session, call, random, now, &reason, failure.as_ref());
+        if let Err(error) = self.recorder.append(event).await {
+            reason = format!("{reason} (and that could not be recorded: {error})");
+        }
+        match failure {
+            Some(failure) => Outcome::Failed(failure),
+            None => Outcome::Refused(Refusal {
+                cause: Cause::GovernorFault,
+                reason,
+                retry_after_seconds: None,
+                evidence: Evidence::default(),
+            }),
+        }
     }
 
     /// Decides about a call without running it.
@@ -186,8 +236,9 @@ impl Governors {
         let state = warm.store.data_mut();
         state.egress.reset();
         state.active = active;
-        // Two policy deadlines: a governor asks once, and has as long again for everything else.
-        let limit = (self.timeout + MARGIN) * 2 + time;
+        // A governor asks once and has as long again for everything else; a tool may wait for a slot
+        // as long as it may run; and each of two events may wait for the log's lock.
+        let limit = (self.timeout + MARGIN + time + APPEND) * 2;
         let result = match timeout(limit, run(&mut warm)).await {
             Ok(result) => result.map_err(Broken::from),
             Err(_elapsed) => Err(Broken(format!("the governor took longer than {limit:?}"))),
@@ -233,15 +284,6 @@ fn link(engine: &Engine, component: &Component) -> wasmtime::Result<GovernorPre<
     Bindings::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     let pre: InstancePre<GovernorState> = linker.instantiate_pre(component)?;
     GovernorPre::new(pre)
-}
-
-fn refused(Broken(reason): Broken) -> Outcome {
-    Outcome::Refused(Refusal {
-        cause: Cause::GovernorFault,
-        reason,
-        retry_after_seconds: None,
-        evidence: Evidence::default(),
-    })
 }
 
 impl From<wasmtime::Error> for Broken {

@@ -1,5 +1,7 @@
 //! What a governor's store holds: the policy service, the outbox, and the call it is governing.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use thoth_core::{Event, ToolFailure};
@@ -13,7 +15,7 @@ use super::egress::{Egress, Service};
 use crate::outbox::Recorder;
 
 /// A governor is our own code, and small; these limits only catch a broken one.
-const MEMORY_MAX: usize = 32 << 20;
+const MEMORY_MAX: usize = 256 << 20;
 const RESOURCES_MAX: usize = 1_024;
 
 /// The tool of one governed call: its name, and the way to run it. It can be run once, by type.
@@ -29,6 +31,8 @@ pub(crate) type RunFuture =
 pub(super) struct Active {
     pub(super) dispatch: Option<Dispatch>,
     pub(super) call_id: String,
+    /// Whether the tool was started.
+    pub(super) ran: Arc<AtomicBool>,
     /// Whether this is a resumption, whose event went before the question was first asked.
     pub(super) recorded: bool,
     /// The operator's choice to run whatever the answer.

@@ -143,6 +143,11 @@ impl Tool {
             {
                 failure(FailureCause::LimitInstances, text)
             }
+            // The host's address space is full: nothing of the tool was entered.
+            None if text.contains("mmap failed") => failure(
+                FailureCause::HostFault,
+                format!("the host has no memory for another instance: {text}"),
+            ),
             None => failure(
                 FailureCause::Trap,
                 format!("the tool did not return: {text}"),

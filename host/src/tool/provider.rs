@@ -1,5 +1,6 @@
 //! A component that exports `thoth:governance/tool` itself: it says what it offers, and takes JSON.
 
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use thoth_core::{FailureCause, ToolFailure};
 use tokio::time::{Instant, timeout_at};
@@ -25,6 +26,9 @@ pub(super) const INTERFACE: &str = "thoth:governance/tool@0.1.0";
 
 /// The most tools that one provider may offer.
 const TOOLS_MAX: usize = 1_000;
+
+/// The most bytes that the schemas of one provider may have together.
+const SCHEMAS_MAX: usize = 1 << 20;
 
 impl Tool {
     /// Asks a provider what it offers, in a fresh and limited instance. Any other tool is as it was.
@@ -55,6 +59,12 @@ impl Tool {
             Ok(Err(error)) => return Err(fail(self.classify(&store, &error).message)),
             Ok(Ok(listed)) => listed,
         };
+        let schemas = listed.iter().map(|tool| {
+            tool.input_schema.len() + tool.output_schema.as_ref().map_or(0, String::len)
+        });
+        if schemas.sum::<usize>() > SCHEMAS_MAX {
+            return Err(fail(format!("its schemas are over {SCHEMAS_MAX} bytes")));
+        }
         if listed.len() > TOOLS_MAX {
             return Err(fail(format!("it offers more than {TOOLS_MAX} tools")));
         }
@@ -93,7 +103,7 @@ impl Tool {
         let result = match called.await {
             Err(_elapsed) => return Err(self.out_of_time()),
             Ok(Err(error)) => return Err(self.classify(&store, &error)),
-            Ok(Ok(Err(error))) => return Err(claimed(error)),
+            Ok(Ok(Err(error))) => return Err(claimed(error, limits.result)),
             Ok(Ok(Ok(result))) => result,
         };
         if result.len() > limits.result {
@@ -135,19 +145,14 @@ fn definition(tool: wit_tool::Definition) -> Result<Definition, String> {
     })
 }
 
-/// What a provider says went wrong. It can promise that it did not run a call; it cannot say that
-/// the host failed, or that it hit a limit.
-fn claimed(error: wit::ToolFailure) -> ToolFailure {
-    let cause = match error.cause {
-        wit::FailureCause::UnknownTool => FailureCause::UnknownTool,
-        wit::FailureCause::InvalidArguments => FailureCause::InvalidArguments,
-        _ => FailureCause::ToolError,
-    };
+/// What a provider says went wrong. Whatever cause it names, its code ran: that nothing did is not
+/// its to say, nor that the host failed or a limit was hit.
+fn claimed(error: wit::ToolFailure, longest: usize) -> ToolFailure {
     ToolFailure {
-        cause,
+        cause: FailureCause::ToolError,
         message: inert(&error.message, 500),
-        error: error
-            .error
-            .filter(|text| serde_json::from_str::<Value>(text).is_ok()),
+        error: error.error.filter(|text| {
+            text.len() <= longest && serde_json::from_str::<IgnoredAny>(text).is_ok()
+        }),
     }
 }

@@ -10,6 +10,7 @@ mod rule;
 mod schema;
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Read as _;
 use std::path::Path;
 
 use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, Validator};
@@ -98,6 +99,9 @@ pub struct Check {
     pub warnings: Vec<Problem>,
 }
 
+/// The most of a policy file that is read, in bytes: more than [`Policy::parse`] takes.
+const TEXT_READ: u64 = 512 << 10;
+
 impl Policy {
     /// Reads and checks a policy file of at most 256 KiB.
     ///
@@ -109,7 +113,11 @@ impl Policy {
             path: path.to_owned(),
             source,
         };
-        let bytes = std::fs::read(path).map_err(read_error)?;
+        let mut bytes = Vec::new();
+        // One byte more than is taken, so that a file that is too long is told from one that fits.
+        std::fs::File::open(path)
+            .and_then(|file| file.take(TEXT_READ).read_to_end(&mut bytes))
+            .map_err(read_error)?;
         let text = String::from_utf8(bytes)
             .map_err(|error| read_error(std::io::Error::other(error.utf8_error())))?;
         Self::parse(&path.display().to_string(), &text)
