@@ -58,6 +58,11 @@ impl Bed {
         }
     }
 
+    /// Events in the log.
+    async fn events(&self) -> u64 {
+        self.governors.recorder.0.status().await.unwrap().waiting
+    }
+
     async fn call(&self, how: &str, mode: Mode) -> (Outcome, u32) {
         let session = Session {
             session_id: "s".into(),
@@ -91,8 +96,9 @@ fn is_not_allowed(outcome: &Outcome) -> bool {
 async fn a_governor_that_traps_spins_or_eats_is_a_refusal() {
     let bed = Bed::new();
     for how in ["traps", "spins", "eats"] {
-        let started = Instant::now();
+        let (started, before) = (Instant::now(), bed.events().await);
         let (outcome, runs) = bed.call(how, Mode::Block).await;
+        assert_eq!(bed.events().await, before + 1, "the host's event, {how}");
         assert!(is_fault(&outcome), "{how}: {outcome:?}");
         assert_eq!(runs, 0, "{how}");
         assert!(started.elapsed() < Duration::from_secs(20), "{how}");
@@ -161,4 +167,13 @@ async fn a_held_call_does_not_run_unasked() {
         assert!(is_not_allowed(&outcome), "{mode}: {outcome:?}");
         assert_eq!(bed.runs.load(Ordering::SeqCst), 0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_that_ran_under_a_governor_that_fails_is_not_said_to_be_refused() {
+    let bed = Bed::new();
+    let (outcome, runs) = bed.call("runs and traps", Mode::Observe).await;
+    assert!(is_not_allowed(&outcome), "{outcome:?}");
+    assert_eq!(runs, 1);
+    assert_eq!(bed.events().await, 2, "the governor's event and the host's");
 }

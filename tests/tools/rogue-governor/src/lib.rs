@@ -42,6 +42,11 @@ impl wrapping::Guest for Rogue {
                 let _first = run(&call.tool, &call.arguments);
                 run(&call.tool, &call.arguments)
             }
+            "runs and traps" => {
+                append(&session, &call);
+                let _result = run(&call.tool, &call.arguments);
+                panic!("on purpose")
+            }
             // Records an event of another call.
             "misfiles" => {
                 let other = ToolCall {
