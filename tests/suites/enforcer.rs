@@ -390,3 +390,24 @@ fn the_command_line_calls_through_it_and_its_holds_are_approved_over_http() {
     assert_eq!(resolved.status, 200, "{resolved:?}");
     assert_eq!(running.wait().json(0)["result"]["amount_cents"], 1_000_000);
 }
+
+#[test]
+fn an_approver_token_that_others_could_have_written_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let thoth = Thoth::new(env!("CARGO_BIN_EXE_thoth"));
+    let token = thoth.state_dir().join("approver.token");
+    std::fs::create_dir_all(thoth.state_dir()).unwrap();
+    std::fs::write(&token, "planted").unwrap();
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let policy = tools::workspace().join("host/examples/policy.cedar");
+    let serve = thoth
+        .bare()
+        .args(["enforcer", "serve", "--listen", "127.0.0.1:0", "--policy"]);
+    let run = serve
+        .arg(policy)
+        .arg("--state-dir")
+        .arg(thoth.state_dir())
+        .run();
+    assert!(run.status.code() == Some(1), "{run}");
+    assert!(run.stderr.contains("approver.token"), "{run}");
+}
