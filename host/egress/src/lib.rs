@@ -1,0 +1,1 @@
+//! The one way by which a tool's requests leave the process.

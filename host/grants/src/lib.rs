@@ -1,0 +1,34 @@
+//! What a tool is granted: the powers that an operator hands to one component, and nothing else.
+//!
+//! An empty list grants nothing. Grants come from `thoth.toml`, from flags or from a wassette
+//! `policy.yaml`; nothing that an agent sends can become one.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod files;
+mod network;
+mod secrets;
+
+pub use files::{Access, FileGrant};
+pub use network::{HostPattern, NetworkRule, PathPattern, Scheme};
+pub use secrets::{SecretName, SecretSource};
+
+/// Everything that one tool may reach for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Where its HTTP requests may go. The first rule that matches a request decides.
+    pub network: Vec<NetworkRule>,
+    /// Folders that it sees.
+    pub files: Vec<FileGrant>,
+    /// Names of environment variables of the host's that it sees.
+    pub environment: Vec<String>,
+    /// Secrets that it may name in a header, as `{{secret:NAME}}`. Their values stay in the host.
+    pub secrets: Vec<SecretName>,
+}
