@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Policy;
 use super::merge_patch;
 use super::request::Unevaluated;
-use super::rule::{Effects, Rule};
+use super::rule::{Outcome, Rule};
 use crate::call::Call;
 
 /// What to do with a call.
@@ -97,16 +97,16 @@ impl Policy {
             .collect();
         matched.sort_by_key(|rule| rule.offset);
         // The first of the strictest speaks for all.
-        let strictness = |rule: &&Rule| rule.effects.strictness();
+        let strictness = |rule: &&Rule| rule.outcome.strictness();
         let Some(leading) = matched.iter().rev().copied().max_by_key(strictness) else {
             return Verdict::block("no_policy_matched", "no policy allows this call");
         };
-        let modifies = |rule: &&Rule| matches!(rule.effects, Effects::Modify { .. });
+        let modifies = |rule: &&Rule| matches!(rule.outcome, Outcome::Modify { .. });
         let verdict = |decision, reason: &str| Verdict {
             decision,
             reason: leading.reason.clone().unwrap_or_else(|| reason.to_owned()),
             reason_code: leading.reason_code.clone().unwrap_or_else(|| {
-                format!("policy_{}", leading.effects.name().to_ascii_lowercase())
+                format!("policy_{}", leading.outcome.name().to_ascii_lowercase())
             }),
             classification: std::iter::once(leading)
                 .chain(matched.iter().copied())
@@ -114,29 +114,29 @@ impl Policy {
             matched: matched.iter().map(|rule| rule.id.clone()).collect(),
             rule_version: Some(leading.version),
         };
-        match &leading.effects {
-            Effects::Allow => verdict(Decision::Allow, "allowed by policy"),
-            Effects::Block => verdict(Decision::Block, "forbidden by policy"),
-            Effects::Defer { seconds } => {
+        match &leading.outcome {
+            Outcome::Allow => verdict(Decision::Allow, "allowed by policy"),
+            Outcome::Block => verdict(Decision::Block, "forbidden by policy"),
+            Outcome::Defer { seconds } => {
                 verdict(Decision::Defer { seconds: *seconds }, "deferred by policy")
             }
             // Not every client can take changed arguments out of an approval, and a human must not
             // approve other arguments than those that run.
-            Effects::StepUp { .. } if matched.iter().any(modifies) => Verdict {
+            Outcome::StepUp { .. } if matched.iter().any(modifies) => Verdict {
                 matched: verdict(Decision::Block, "").matched,
                 ..Verdict::block(
                     "policy_conflict",
                     "one policy asks for an approval and another changes the arguments",
                 )
             },
-            Effects::StepUp { seconds } => verdict(
+            Outcome::StepUp { seconds } => verdict(
                 Decision::StepUp { seconds: *seconds },
                 "policy asks for an approval",
             ),
-            Effects::Modify { .. } => {
+            Outcome::Modify { .. } => {
                 let mut arguments = call.arguments.clone();
                 for rule in &matched {
-                    if let Effects::Modify { patch } = &rule.effects {
+                    if let Outcome::Modify { patch } = &rule.outcome {
                         merge_patch::apply(&mut arguments, patch);
                     }
                 }

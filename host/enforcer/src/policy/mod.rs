@@ -138,7 +138,7 @@ impl Policy {
     pub fn check(&self) -> Check {
         let mut by_decision = BTreeMap::new();
         for rule in self.rules.values() {
-            *by_decision.entry(rule.effects.name()).or_default() += 1;
+            *by_decision.entry(rule.outcome.name()).or_default() += 1;
         }
         Check {
             pack_id: self.id.clone(),

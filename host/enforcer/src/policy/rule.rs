@@ -16,7 +16,7 @@ const ANNOTATIONS: &str = "@id, @decision, @reason, @reason_code, @classificatio
 
 /// What a matching policy decides, mildest first.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Effects {
+pub(super) enum Outcome {
     Allow,
     Modify { patch: Map<String, Value> },
     StepUp { seconds: u32 },
@@ -24,7 +24,7 @@ pub(super) enum Effects {
     Block,
 }
 
-impl Effects {
+impl Outcome {
     /// The wire's name for it.
     pub(super) fn name(&self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ pub(super) struct Rule {
     pub(super) id: String,
     /// Where it stands in the file, in bytes: the order in which patches apply.
     pub(super) offset: usize,
-    pub(super) effects: Effects,
+    pub(super) outcome: Outcome,
     pub(super) reason: Option<String>,
     pub(super) reason_code: Option<String>,
     pub(super) classification: Option<String>,
@@ -138,13 +138,13 @@ pub(super) fn read(source: &Source<'_>, policy: &CedarPolicy) -> Result<Rule, Ve
             .word("id")
             .unwrap_or_else(|| format!("line-{}", source.problem(policy_offset, "").line)),
         offset: policy_offset,
-        effects: effects(&mut annotations, policy.effect()),
+        outcome: outcome(&mut annotations, policy.effect()),
         reason: annotations.text("reason").map(|(text, _)| text),
         reason_code: annotations.word("reason_code"),
         classification: annotations.word("classification"),
         version: annotations.number("rule_version", u32::MAX).unwrap_or(1),
     };
-    refuse_the_rest(&mut annotations, &rule.effects);
+    refuse_the_rest(&mut annotations, &rule.outcome);
     if annotations.problems.is_empty() {
         Ok(rule)
     } else {
@@ -153,7 +153,7 @@ pub(super) fn read(source: &Source<'_>, policy: &CedarPolicy) -> Result<Rule, Ve
 }
 
 /// Reads `@decision` and what belongs to it. After a problem the value does not matter any more.
-fn effects(annotations: &mut Annotations<'_>, effect: Effect) -> Effects {
+fn outcome(annotations: &mut Annotations<'_>, effect: Effect) -> Outcome {
     let default = match effect {
         Effect::Permit => "ALLOW",
         Effect::Forbid => "BLOCK",
@@ -162,19 +162,19 @@ fn effects(annotations: &mut Annotations<'_>, effect: Effect) -> Effects {
         .text("decision")
         .unwrap_or_else(|| (default.to_owned(), annotations.policy_offset));
     match (effect, decision.as_str()) {
-        (Effect::Permit, "ALLOW") => Effects::Allow,
-        (Effect::Permit, "MODIFY") => Effects::Modify {
+        (Effect::Permit, "ALLOW") => Outcome::Allow,
+        (Effect::Permit, "MODIFY") => Outcome::Modify {
             patch: patch(annotations, offset),
         },
-        (Effect::Permit, "STEP_UP") => Effects::StepUp {
+        (Effect::Permit, "STEP_UP") => Outcome::StepUp {
             seconds: annotations
                 .number("step_up_seconds", MAX_SECONDS)
                 .unwrap_or(DEFAULT_STEP_UP_SECONDS),
         },
-        (Effect::Permit | Effect::Forbid, "DEFER") => Effects::Defer {
+        (Effect::Permit | Effect::Forbid, "DEFER") => Outcome::Defer {
             seconds: annotations.number("defer_seconds", MAX_SECONDS),
         },
-        (Effect::Forbid, "BLOCK") => Effects::Block,
+        (Effect::Forbid, "BLOCK") => Outcome::Block,
         (effect, other) => {
             let (word, choice) = match effect {
                 Effect::Permit => ("permit", "ALLOW, MODIFY, STEP_UP or DEFER"),
@@ -182,7 +182,7 @@ fn effects(annotations: &mut Annotations<'_>, effect: Effect) -> Effects {
             };
             let message = format!("@decision `{other}` does not go with {word}: use {choice}");
             annotations.problem(offset, message);
-            Effects::Block
+            Outcome::Block
         }
     }
 }
@@ -209,7 +209,7 @@ fn patch(annotations: &mut Annotations<'_>, decision_offset: usize) -> Map<Strin
 }
 
 /// An annotation that would do nothing is a typing mistake or a wrong idea: both should be seen.
-fn refuse_the_rest(annotations: &mut Annotations<'_>, effects: &Effects) {
+fn refuse_the_rest(annotations: &mut Annotations<'_>, outcome: &Outcome) {
     for (name, (_, offset)) in std::mem::take(&mut annotations.left) {
         let belongs_to = match name.as_str() {
             "step_up_seconds" => "STEP_UP",
@@ -223,7 +223,7 @@ fn refuse_the_rest(annotations: &mut Annotations<'_>, effects: &Effects) {
         };
         let message = format!(
             "@{name} goes with @decision(\"{belongs_to}\"), this policy decides {}",
-            effects.name()
+            outcome.name()
         );
         annotations.problem(offset, message);
     }
