@@ -6,8 +6,9 @@ use cedar_policy::{AuthorizationError, Response};
 use serde_json::{Map, Value};
 
 use super::Policy;
+use super::effect::Effect;
 use super::merge_patch;
-use super::request::Unevaluated;
+use super::request::{Subject, Unevaluated};
 use super::rule::{Outcome, Rule};
 use crate::call::Call;
 
@@ -66,19 +67,33 @@ impl Policy {
     }
 
     fn evaluate(&self, call: &Call) -> Verdict {
-        let projected = match self.arguments.project(&call.arguments) {
-            Ok(projected) => projected,
-            Err(unfit) => return Verdict::block("argument_type", unfit.to_string()),
+        let subject = match self.subject(call) {
+            Ok(subject) => subject,
+            Err(block) => return *block,
         };
-        match self.ask_cedar(call, projected) {
-            Ok(response) => self.fold(&response, call),
+        match self.ask_cedar(call, &subject) {
+            Ok(response) => self.fold(&response, call, &subject),
             Err(Unevaluated) => {
                 Verdict::block("policy_error", "the call does not fit the policies' schema")
             }
         }
     }
 
-    fn fold(&self, response: &Response, call: &Call) -> Verdict {
+    /// What is to be decided about, or the block that comes of arguments that nobody can judge.
+    fn subject<'a>(&self, call: &'a Call) -> Result<Subject<'a>, Box<Verdict>> {
+        match Effect::read(&call.tool_name, &call.arguments) {
+            Ok(Some(effect)) => Ok(Subject::Effect(effect)),
+            Ok(None) => match self.arguments.project(&call.arguments) {
+                Ok(projected) => Ok(Subject::Call(projected)),
+                Err(unfit) => Err(Verdict::block("argument_type", unfit.to_string()).into()),
+            },
+            Err(malformed) => {
+                Err(Verdict::block(malformed.reason_code(), malformed.to_string()).into())
+            }
+        }
+    }
+
+    fn fold(&self, response: &Response, call: &Call, subject: &Subject<'_>) -> Verdict {
         let errors: Vec<String> = response
             .diagnostics()
             .errors()
@@ -99,7 +114,11 @@ impl Policy {
         // The first of the strictest speaks for all.
         let strictness = |rule: &&Rule| rule.outcome.strictness();
         let Some(leading) = matched.iter().rev().copied().max_by_key(strictness) else {
-            return Verdict::block("no_policy_matched", "no policy allows this call");
+            let reason = match subject {
+                Subject::Call(_) => "no policy allows this call",
+                Subject::Effect(_) => "no policy allows this effect",
+            };
+            return Verdict::block("no_policy_matched", reason);
         };
         let modifies = |rule: &&Rule| matches!(rule.outcome, Outcome::Modify { .. });
         let verdict = |decision, reason: &str| Verdict {
@@ -133,6 +152,13 @@ impl Policy {
                 Decision::StepUp { seconds: *seconds },
                 "policy asks for an approval",
             ),
+            Outcome::Modify { .. } if matches!(subject, Subject::Effect(_)) => Verdict {
+                matched: verdict(Decision::Block, "").matched,
+                ..Verdict::block(
+                    "policy_conflict",
+                    "a policy changes the arguments, and those of an effect cannot be changed",
+                )
+            },
             Outcome::Modify { .. } => {
                 let mut arguments = call.arguments.clone();
                 for rule in &matched {

@@ -2,10 +2,12 @@
 
 mod arguments;
 mod decide;
+mod effect;
 mod limits;
 mod merge_patch;
 mod problem;
 mod request;
+mod resource;
 mod rule;
 mod schema;
 
@@ -22,7 +24,7 @@ pub use problem::{PolicyError, Problem};
 use arguments::ArgumentTypes;
 
 use problem::Source;
-use request::Vocabulary;
+use resource::Vocabulary;
 use rule::Rule;
 
 /// Stack for parsing and validating a text within those limits.
@@ -70,6 +72,31 @@ const LOAD_STACK: usize = 64 * 1024 * 1024;
 /// `null` is the same as absent. A declared argument that does not fit its type is a block with the code
 /// `argument_type`. One that is not declared has no value for policies, whatever number it is; its path is
 /// in `context.undeclared`. The rest of what policies can ask is in `schema.cedarschema`.
+///
+/// # Effects
+///
+/// What a running tool reaches for, where its grant is governed, comes as a call named `effect:http` or
+/// `effect:file`. It is an action of that name, on a `Host` (in its `Domain`s) or a `File` (in its
+/// `Folder`s), with `context.effect`:
+///
+/// ```
+/// let policy = r#"
+/// permit (principal, action == Action::"effect:http", resource in Domain::"example.com")
+/// when { resource.scheme == "https" && context.effect.method == "GET" && context.effect.path like "/v1/*" };
+/// permit (principal, action == Action::"effect:file", resource in Folder::"/docs")
+/// when { context.effect.mode == "read" };
+/// "#;
+/// assert!(thoth_enforcer::Policy::parse("effects.cedar", policy).is_ok());
+/// ```
+///
+/// A policy with `action == Action::"call"` never matches an effect, and the other way round. One that
+/// names no action speaks for both: `permit (principal, action, resource)` permits every effect.
+///
+/// All annotations work, but what a tool reaches for cannot be changed: MODIFY is an error in a policy
+/// that names only effects, and a block (`policy_conflict`) where another one matches an effect. An
+/// effect that lacks an argument, has one too many, or one that is not in its one normal form (a path
+/// with `..`, a host in capitals) is a block with the code `effect_arguments`; any other name that begins
+/// with `effect:` is one with `effect_unknown`.
 #[derive(Debug)]
 pub struct Policy {
     id: String,
@@ -172,7 +199,9 @@ fn parse(source: &Source<'_>) -> Result<Policy, Vec<Problem>> {
         let problem = source.diagnosed(diagnostic);
         let message = problem.message.replace(&format!("for policy `{id}`, "), "");
         Problem {
-            help: problem.help.or_else(|| declare(&message)),
+            help: name_the_action(&message)
+                .or(problem.help)
+                .or_else(|| declare(&message)),
             message,
             ..problem
         }
@@ -203,6 +232,16 @@ fn parse(source: &Source<'_>) -> Result<Policy, Vec<Problem>> {
         vocabulary: Vocabulary::new().map_err(|error| source.all_diagnosed(&*error))?,
         stack: limits::stack(levels),
         warnings,
+    })
+}
+
+/// What to do about `context.effect` in a policy that speaks for calls as well. Cedar's own guess is a
+/// field whose name looks alike.
+fn name_the_action(message: &str) -> Option<String> {
+    let about_calls = message.starts_with("attribute `effect` in context for Action::\"call\"");
+    about_calls.then(|| {
+        "only effects have it: name the action, such as `action == Action::\"effect:http\"`"
+            .to_owned()
     })
 }
 

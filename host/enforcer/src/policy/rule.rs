@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use cedar_policy::{Effect, Policy as CedarPolicy};
+use cedar_policy::{ActionConstraint, Effect, EntityUid, Policy as CedarPolicy};
 use serde_json::{Map, Value};
 
+use super::effect::{FILE, HTTP};
 use super::problem::{Problem, Source};
 
 /// How long a hold waits for a human unless the policy says otherwise.
@@ -145,10 +146,25 @@ pub(super) fn read(source: &Source<'_>, policy: &CedarPolicy) -> Result<Rule, Ve
         version: annotations.number("rule_version", u32::MAX).unwrap_or(1),
     };
     refuse_the_rest(&mut annotations, &rule.outcome);
+    if matches!(rule.outcome, Outcome::Modify { .. }) && names_only_effects(policy) {
+        let message = "@decision `MODIFY` does not go with an effect, which cannot be changed: use \
+                       ALLOW, STEP_UP or DEFER";
+        annotations.problem(policy_offset, message.to_owned());
+    }
     if annotations.problems.is_empty() {
         Ok(rule)
     } else {
         Err(annotations.problems)
+    }
+}
+
+/// Whether a policy names actions, and all of them are effects.
+fn names_only_effects(policy: &CedarPolicy) -> bool {
+    let is_effect = |action: &EntityUid| [HTTP, FILE].contains(&action.id().unescaped());
+    match policy.action_constraint() {
+        ActionConstraint::Any => false,
+        ActionConstraint::Eq(action) => is_effect(&action),
+        ActionConstraint::In(actions) => !actions.is_empty() && actions.iter().all(is_effect),
     }
 }
 

@@ -174,3 +174,24 @@ fn an_approval_is_listed_and_resolved_once() {
         );
     }
 }
+
+#[test]
+fn an_effect_is_held_and_approved_as_a_call_is() {
+    let enforcer = enforcer();
+    let request = json!({
+        "tool": "post_json", "parent_call_id": "6f0c1111-0000-4000-8000-000000000000", "number": 1,
+        "method": "POST", "scheme": "https", "host": "api.example.com", "port": 443, "path": "/v1",
+        "query": null, "headers": [], "body_sha256": "0".repeat(64), "body_bytes": 2
+    });
+    let answer = decide(&enforcer, "effect:http", request.clone());
+    assert_eq!(answer["decision_reason_code"], "data_leaves");
+    let token = answer["hold_token"].as_str().unwrap();
+    let path = format!("/acme/thoth/approvals/{token}");
+    let (_, approval) = approve(&enforcer, "GET", &path, "");
+    assert_eq!(approval["tool_name"], "effect:http");
+    assert_eq!(approval["tool_args"], request);
+    let approved = r#"{"decision": "approve"}"#;
+    let (status, _) = approve(&enforcer, "POST", &format!("{path}/resolve"), approved);
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(poll(&enforcer, token)["resolution"], "ALLOW");
+}

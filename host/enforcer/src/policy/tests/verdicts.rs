@@ -93,8 +93,8 @@ fn the_example_policy_gives_every_verdict() {
     assert_eq!(exported.reason_code, "internal_notes_removed");
     assert_eq!(exported.classification.as_deref(), Some("export"));
     let check = policy.check();
-    assert_eq!((check.policies, check.warnings.len()), (8, 0));
-    assert_eq!(check.by_decision["ALLOW"], 3);
+    assert_eq!((check.policies, check.warnings.len()), (11, 0));
+    assert_eq!(check.by_decision["ALLOW"], 5);
 }
 
 #[test]
