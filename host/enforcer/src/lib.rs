@@ -1,6 +1,6 @@
 //! The embedded enforcer: a function from an HTTP request to an HTTP response, with two carriers.
 //!
-//! [`Policy`] is a checked set of Cedar policies, [`Store`] keeps holds, events and decisions across
+//! [`Policy`] is a checked set of Cedar policies, [`Store`] keeps holds, events and violations across
 //! restarts, and [`Enforcer::handle`] answers one request. A host calls it in process, or puts it on
 //! loopback with [`serve`], where any Thoth SDK can use it. Whatever is not understood is a block or
 //! an HTTP error; neither lets a tool run.

@@ -10,7 +10,7 @@ use super::{ApiError, body, reply};
 use crate::call::Call;
 use crate::enforcer::Enforcer;
 use crate::policy::{Decision, Verdict};
-use crate::store::{DecisionRecord, NewHold, StoreError, random_hex};
+use crate::store::{NewHold, NewViolation, StoreError, random_hex};
 
 impl Enforcer {
     pub(crate) fn enforce(&self, bytes: &[u8]) -> Result<Response<Bytes>, ApiError> {
@@ -21,9 +21,9 @@ impl Enforcer {
         } else {
             Verdict::block("tenant_mismatch", "this enforcer serves another tenant")
         };
-        let mut answer = self.record(&call, verdict).unwrap_or_else(|error| {
-            // A decision that leaves no trace does not count. An error status would be an outage to the
-            // client, and some are set to run the tool then: so the answer is a block.
+        let mut answer = self.record(&call, &verdict).unwrap_or_else(|error| {
+            // An error status would be an outage to the client, and some are set to run the tool then:
+            // so the answer is a block.
             tracing::error!(%error, "the enforcer's store failed");
             let verdict = Verdict::block(
                 "store_unavailable",
@@ -36,38 +36,40 @@ impl Enforcer {
         Ok(reply(StatusCode::OK, &Value::Object(answer)))
     }
 
-    /// Records a verdict, opens the hold that it asks for, and words the answer.
-    fn record(&self, call: &Call, verdict: Verdict) -> Result<Map<String, Value>, StoreError> {
-        let violation_id = match verdict.decision {
-            Decision::Block | Decision::StepUp { .. } => Some(new_violation_id()?),
-            Decision::Allow | Decision::Modify(_) | Decision::Defer { .. } => None,
-        };
-        let blocked = verdict.decision == Decision::Block;
-        let mut answer = self.answer(call, &verdict, violation_id.as_deref().filter(|_| blocked));
-        if let (Decision::StepUp { seconds }, Some(violation_id)) =
-            (&verdict.decision, &violation_id)
-        {
-            let waits = Duration::from_secs(u64::from(*seconds));
-            let token = self.open_hold(call, &verdict, &answer, violation_id, waits)?;
-            if let Some(url) = self.approval_url(&call.tenant_id, &token) {
-                answer.insert("approval_url".to_owned(), url.into());
+    /// Words the answer, after what a client may come back for is kept: a hold, or a violation to be
+    /// explained. Nobody asks about other decisions again; what became of them is in the events.
+    fn record(&self, call: &Call, verdict: &Verdict) -> Result<Map<String, Value>, StoreError> {
+        match verdict.decision {
+            Decision::Allow | Decision::Modify(_) | Decision::Defer { .. } => {
+                Ok(self.answer(call, verdict, None))
             }
-            answer.insert("hold_token".to_owned(), token.into());
+            Decision::Block => {
+                let id = new_violation_id()?;
+                self.store().keep_violation(&NewViolation {
+                    id: &id,
+                    tenant_id: &call.tenant_id,
+                    agent_id: &call.agent_id,
+                    user_id: &call.user_id,
+                    session_id: &call.session_id,
+                    tool_name: &call.tool_name,
+                    reason_code: &verdict.reason_code,
+                    reason: &verdict.reason,
+                    matched_rules: json!(verdict.matched).to_string(),
+                    pack_version: self.policy().pack().1,
+                })?;
+                Ok(self.answer(call, verdict, Some(&id)))
+            }
+            Decision::StepUp { seconds } => {
+                let mut answer = self.answer(call, verdict, None);
+                let waits = Duration::from_secs(u64::from(seconds));
+                let token = self.open_hold(call, verdict, &answer, waits)?;
+                if let Some(url) = self.approval_url(&call.tenant_id, &token) {
+                    answer.insert("approval_url".to_owned(), url.into());
+                }
+                answer.insert("hold_token".to_owned(), token.into());
+                Ok(answer)
+            }
         }
-        self.store().keep_decision(&DecisionRecord {
-            tenant_id: &call.tenant_id,
-            agent_id: &call.agent_id,
-            user_id: &call.user_id,
-            session_id: &call.session_id,
-            tool_name: &call.tool_name,
-            decision: wire_name(&verdict.decision),
-            reason_code: &verdict.reason_code,
-            reason: &verdict.reason,
-            matched_rules: json!(verdict.matched).to_string(),
-            pack_version: self.policy().pack().1,
-            violation_id: violation_id.as_deref().filter(|_| blocked),
-        })?;
-        Ok(answer)
     }
 
     fn open_hold(
@@ -75,7 +77,6 @@ impl Enforcer {
         call: &Call,
         verdict: &Verdict,
         answer: &Map<String, Value>,
-        violation_id: &str,
         waits: Duration,
     ) -> Result<String, StoreError> {
         let arguments = thoth_core::json::canonical(&Value::Object(call.arguments.clone()));
@@ -89,7 +90,7 @@ impl Enforcer {
             arguments: &arguments,
             reason: &verdict.reason,
             evidence: answer,
-            violation_id,
+            violation_id: &new_violation_id()?,
             waits,
         })
     }

@@ -1,8 +1,8 @@
-//! What must outlive the process: holds, events and decisions, in SQLite.
+//! What must outlive the process: holds, events and violations, in SQLite.
 
-mod decisions;
 mod events;
 mod holds;
+mod violations;
 
 use std::fmt;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -13,10 +13,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::Connection;
 use thoth_core::Timestamp;
 
-pub(crate) use decisions::DecisionRecord;
 pub(crate) use events::StoredEvent;
 pub(crate) use holds::NewHold;
 pub use holds::{Approval, ApprovalStatus, Resolution, ResolveError};
+pub(crate) use violations::NewViolation;
 
 /// How long a writer waits for another process on the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -45,7 +45,7 @@ pub enum StoreError {
     Random(getrandom::Error),
 }
 
-/// Holds, events and decisions. Clones share one connection; several processes may open one file.
+/// Holds, events and violations. Clones share one connection; several processes may open one file.
 ///
 /// A write is durable against a killed process once the call returns. What is older than 90 days is
 /// deleted when a store is opened.

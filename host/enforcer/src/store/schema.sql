@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS events (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS events_by_age ON events (received_at);
 
+-- Blocks. Other decisions are in a file only if an earlier version wrote them.
 CREATE TABLE IF NOT EXISTS decisions (
     id            INTEGER PRIMARY KEY,
     decided_at    INTEGER NOT NULL,

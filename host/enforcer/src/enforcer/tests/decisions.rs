@@ -151,7 +151,7 @@ fn observe_mode_does_not_soften_a_decision() {
 }
 
 #[test]
-fn a_decision_that_cannot_be_recorded_is_a_block() {
+fn a_refusal_or_hold_that_cannot_be_kept_is_a_block() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("enforcer.db");
     let enforcer = enforcer_on(Store::open(&path).unwrap());
@@ -160,7 +160,7 @@ fn a_decision_that_cannot_be_recorded_is_a_block() {
         .execute_batch("DROP TABLE decisions; DROP TABLE holds;")
         .unwrap();
     for (tool, arguments) in [
-        ("search_docs", json!({})),
+        ("launch", json!({})),
         ("transfer", json!({"amount_cents": 5_000_000})),
     ] {
         let answer = decide(&enforcer, tool, arguments);
@@ -171,4 +171,28 @@ fn a_decision_that_cannot_be_recorded_is_a_block() {
     }
     let status = send(&enforcer, "GET", "/v1/enforce/hold/hold_0", "").0;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[test]
+fn a_decision_that_nobody_comes_back_for_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("enforcer.db");
+    let enforcer = enforcer_on(Store::open(&path).unwrap());
+    let other = rusqlite::Connection::open(&path).unwrap();
+    // SQLite counts the commits of other connections.
+    let commits = || -> i64 {
+        let version = "PRAGMA data_version";
+        other.query_row(version, [], |row| row.get(0)).unwrap()
+    };
+    let before = commits();
+    for (tool, arguments, decision) in [
+        ("search_docs", json!({}), "ALLOW"),
+        ("export_text", json!({"title": "t"}), "MODIFY"),
+        ("close_books", json!({}), "DEFER"),
+    ] {
+        assert_eq!(decide(&enforcer, tool, arguments)["decision"], decision);
+        assert_eq!(commits(), before, "{decision}");
+    }
+    decide(&enforcer, "launch", json!({}));
+    assert_ne!(commits(), before);
 }

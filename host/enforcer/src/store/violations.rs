@@ -1,22 +1,21 @@
-//! What was decided, so that a violation can be explained later.
+//! What was blocked, so that it can be explained later.
 
 use rusqlite::{OptionalExtension, params};
 
 use super::{Store, StoreError};
 
-/// A decision to be kept.
-pub(crate) struct DecisionRecord<'a> {
+/// A block to be kept.
+pub(crate) struct NewViolation<'a> {
+    pub(crate) id: &'a str,
     pub(crate) tenant_id: &'a str,
     pub(crate) agent_id: &'a str,
     pub(crate) user_id: &'a str,
     pub(crate) session_id: &'a str,
     pub(crate) tool_name: &'a str,
-    pub(crate) decision: &'a str,
     pub(crate) reason_code: &'a str,
     pub(crate) reason: &'a str,
     pub(crate) matched_rules: String,
     pub(crate) pack_version: &'a str,
-    pub(crate) violation_id: Option<&'a str>,
 }
 
 /// A decision that refused a call.
@@ -27,28 +26,27 @@ pub(crate) struct Violation {
 }
 
 impl Store {
-    /// Keeps a decision.
-    pub(crate) fn keep_decision(&self, decision: &DecisionRecord<'_>) -> Result<(), StoreError> {
+    /// Keeps a block.
+    pub(crate) fn keep_violation(&self, violation: &NewViolation<'_>) -> Result<(), StoreError> {
         let now = self.now();
         let connection = self.connection();
         let mut statement = connection.prepare_cached(
             "INSERT INTO decisions (decided_at, tenant_id, agent_id, user_id, session_id, tool_name,
                  decision, reason_code, reason, matched_rules, pack_version, violation_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'BLOCK', ?7, ?8, ?9, ?10, ?11)",
         )?;
         statement.execute(params![
             now,
-            decision.tenant_id,
-            decision.agent_id,
-            decision.user_id,
-            decision.session_id,
-            decision.tool_name,
-            decision.decision,
-            decision.reason_code,
-            decision.reason,
-            decision.matched_rules,
-            decision.pack_version,
-            decision.violation_id,
+            violation.tenant_id,
+            violation.agent_id,
+            violation.user_id,
+            violation.session_id,
+            violation.tool_name,
+            violation.reason_code,
+            violation.reason,
+            violation.matched_rules,
+            violation.pack_version,
+            violation.id,
         ])?;
         Ok(())
     }
