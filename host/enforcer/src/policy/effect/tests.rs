@@ -1,5 +1,8 @@
 //! Facts about the one form of hosts and paths.
 
+use percent_encoding::percent_decode_str;
+use proptest::prelude::*;
+
 use super::form;
 
 #[test]
@@ -92,5 +95,36 @@ fn a_url_path_has_one_spelling() {
         "http://example.com/",
     ] {
         assert!(!form::is_url_path(path), "{path}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_taken_is_what_an_http_client_reads(
+        host in "[a-zA-Z0-9.:\\[\\]%@_-]{1,12}|[0-9.x]{1,12}|\\[[0-9a-f:.]{2,12}\\]",
+        path in "/[a-zA-Z0-9./%\\\\?#;@ü-]{0,12}",
+        path_of_escapes in "(/|%2[0-9a-fA-F]|%5[cC]|%00|\\.|a){1,8}",
+    ) {
+        if form::is_host(&host) {
+            let authority = if host.contains(':') {
+                format!("[{}]", form::without_brackets(&host))
+            } else {
+                host.clone()
+            };
+            let uri: http::Uri = format!("https://{authority}:8443/").parse().unwrap();
+            prop_assert_eq!(uri.host(), Some(authority.as_str()));
+            prop_assert_eq!(uri.port_u16(), Some(8443));
+        }
+        for path in [path, path_of_escapes] {
+            if form::is_url_path(&path) {
+                let uri: http::Uri = format!("https://a{path}").parse().unwrap();
+                prop_assert_eq!((uri.host(), uri.path(), uri.query()), (Some("a"), path.as_str(), None));
+                // A server that decodes before it splits finds the same segments.
+                let decoded = percent_decode_str(&path).decode_utf8_lossy();
+                prop_assert_eq!(decoded.split('/').count(), path.split('/').count());
+                prop_assert!(!decoded.contains('\\'));
+                prop_assert!(decoded.split('/').all(|segment| segment != "." && segment != ".."));
+            }
+        }
     }
 }
