@@ -1,5 +1,6 @@
 //! What must outlive the process: holds, events and violations, in SQLite.
 
+mod checkpoint;
 mod events;
 mod holds;
 mod violations;
@@ -102,11 +103,12 @@ impl Store {
         }
     }
 
-    fn prepare(connection: Connection, clock: Clock) -> rusqlite::Result<Self> {
+    fn prepare(mut connection: Connection, clock: Clock) -> rusqlite::Result<Self> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         // In WAL mode a killed process loses nothing with NORMAL; only a power cut can.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
+        checkpoint::copy_beside(&mut connection)?;
         connection.execute_batch(SCHEMA)?;
         let store = Self {
             connection: Arc::new(Mutex::new(connection)),
