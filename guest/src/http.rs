@@ -44,18 +44,18 @@ pub(crate) fn exchange(request: Request, timeout: Duration) -> Result<Response, 
 }
 
 fn prepare(request: &Request, length: usize) -> Result<OutgoingRequest, Fault> {
-    let headers = Fields::new();
+    // One call of the host's for all of them.
+    let mut entries: Vec<(String, Vec<u8>)> = Vec::with_capacity(request.headers.len() + 1);
     for (name, value) in &request.headers {
-        headers
-            .append(name, value.as_bytes())
-            .map_err(|_| unsendable())?;
+        entries.push((name.to_string(), value.as_bytes().to_vec()));
     }
     if request.body.is_some() {
-        let length = length.to_string();
-        headers
-            .append("Content-Length", length.as_bytes())
-            .map_err(|_| unsendable())?;
+        entries.push((
+            "Content-Length".to_string(),
+            length.to_string().into_bytes(),
+        ));
     }
+    let headers = Fields::from_list(&entries).map_err(|_| unsendable())?;
     let outgoing = OutgoingRequest::new(headers);
     let method = match request.method {
         Method::Get => wasi::Method::Get,

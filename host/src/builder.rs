@@ -168,14 +168,17 @@ impl Builder {
         )?;
         let engine = thoth_engine::engine()?;
         let compiler = compiler(&engine, jail, self.cache_dir.as_deref());
-        let compiling = compiler.clone();
+        let governor_engine = thoth_engine::governor_engine()?;
+        // Our own component needs no jail.
+        let compiling =
+            self::compiler(&governor_engine, Jail::InProcess, self.cache_dir.as_deref());
         let governor = tool::blocking(move || {
             let compiled = compiling.component(governor::COMPONENT);
             compiled.map_err(|error| Error::Governor(error.to_string()))
         })
         .await?;
         let governors = Arc::new(Governors::new(
-            &engine,
+            &governor_engine,
             &governor.component,
             service,
             Recorder(outbox.clone()),

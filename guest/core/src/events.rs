@@ -5,14 +5,13 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::arguments::Arguments;
-use crate::json;
-use crate::request::{Body, object, pending_history};
+use crate::body::Body;
+use crate::request::{object, pending_history};
 use crate::time::{Timestamp, uuid_v4};
 use crate::types::{
     Capture, Cause, Decision, Event, EventType, Evidence, Mode, Session, ToolCall, ToolFailure,
@@ -83,7 +82,7 @@ pub(crate) fn pre(scene: Scene<'_>) -> Event {
 }
 
 /// A call was refused.
-pub(crate) fn block(scene: Scene<'_>, judged: Judged<'_>) -> Event {
+pub(crate) fn block<'a>(scene: Scene<'a>, judged: Judged<'a>) -> Event {
     let decision = Some(judged.decision);
     write(
         scene,
@@ -96,9 +95,9 @@ pub(crate) fn block(scene: Scene<'_>, judged: Judged<'_>) -> Event {
 }
 
 /// A call ran, and gave a result (its JSON type and its size) or failed.
-pub(crate) fn post(
-    scene: Scene<'_>,
-    judged: Judged<'_>,
+pub(crate) fn post<'a>(
+    scene: Scene<'a>,
+    judged: Judged<'a>,
     result: Result<(&'static str, usize), &ToolFailure>,
 ) -> Event {
     let decision = Some(judged.decision);
@@ -116,7 +115,7 @@ pub(crate) fn post(
             match result {
                 Ok((kind, size)) => {
                     metadata.set("result_type", kind);
-                    metadata.set("result_size_bytes", size);
+                    metadata.set("result_size_bytes", u64::try_from(size).unwrap_or(u64::MAX));
                 }
                 Err(failure) => {
                     metadata.set("tool_outcome", "failed");
@@ -136,11 +135,11 @@ enum Detail {
     Bare,
 }
 
-fn write(
-    scene: Scene<'_>,
+fn write<'a>(
+    scene: Scene<'a>,
     event_type: EventType,
     decision: Option<&Decision>,
-    add: impl Fn(&mut Body, Detail),
+    add: impl Fn(&mut Body<'a>, Detail),
 ) -> Event {
     let tenant = match scene.session.tenant_id.as_str() {
         "" => "unknown",
@@ -175,7 +174,7 @@ fn event_body(
     event_id: &str,
     decision: Option<&Decision>,
     detail: Detail,
-    metadata: Body,
+    metadata: Body<'_>,
 ) -> String {
     let session = scene.session;
     let reason = decision.map_or("", |decision| &decision.reason);
@@ -186,7 +185,8 @@ fn event_body(
         EventType::ToolCallBlock if detail == Detail::Full && !reason.is_empty() => reason,
         EventType::ToolCallBlock => "tool invocation blocked",
     };
-    let mut body = Body(Map::new());
+    let occurred_at = scene.now.rfc3339();
+    let mut body = Body::default();
     body.set("event_id", event_id);
     body.set("tenant_id", &*session.tenant_id);
     body.set_text("agent_id", Some(&session.agent_id));
@@ -199,17 +199,17 @@ fn event_body(
     body.set("approved_scope", &*session.approved_scope);
     body.set("enforcement_mode", session.mode.as_str());
     body.set("session_tool_calls", pending_history(session, scene.call));
-    body.set("occurred_at", scene.now.rfc3339());
+    body.set("occurred_at", &*occurred_at);
     body.set("ttl", scene.now.seconds.saturating_add(RETENTION_SECONDS));
     body.set_text("violation_id", violation);
-    body.set("metadata", metadata.0);
+    body.set("metadata", metadata);
     if detail == Detail::Full {
         add_context(&mut body, session);
     }
-    json::canonical(&Value::Object(body.0))
+    body.canonical()
 }
 
-fn metadata(scene: Scene<'_>, event_type: EventType, detail: Detail) -> Body {
+fn metadata<'a>(scene: Scene<'a>, event_type: EventType, detail: Detail) -> Body<'a> {
     let session = scene.session;
     let (capture, phase) = (
         match detail {
@@ -222,26 +222,26 @@ fn metadata(scene: Scene<'_>, event_type: EventType, detail: Detail) -> Body {
             EventType::ToolCallBlock => "block",
         },
     );
-    let mut metadata = Body(Map::new());
+    let mut metadata = Body::default();
     metadata.set("telemetry_capture", capture.as_str());
     metadata.set("sdk_language", "rust");
     metadata.set("environment", &*session.environment);
     metadata.set("event_phase", phase);
     metadata.set("enforcement_trace_id", session.trace());
     metadata.set("action_attestation_id", &*scene.call.call_id);
-    let mut tool_call = Body(Map::new());
+    let mut tool_call = Body::default();
     tool_call.set("name", &*scene.call.tool);
     if let (Detail::Full, Some(arguments)) = (detail, scene.arguments) {
-        tool_call.set("arguments", arguments.members().clone());
-        metadata.set("tool_args", arguments.members().clone());
+        tool_call.set("arguments", arguments.members());
+        metadata.set("tool_args", arguments.members());
         add_context(&mut metadata, session);
     }
-    metadata.set("tool_call", tool_call.0);
+    metadata.set("tool_call", tool_call);
     metadata
 }
 
 /// Why and for whom, in full capture only.
-fn add_context(body: &mut Body, session: &Session) {
+fn add_context<'a>(body: &mut Body<'a>, session: &'a Session) {
     body.set_text("purpose", session.purpose.as_deref());
     body.set_text(
         "data_classification",
@@ -252,7 +252,7 @@ fn add_context(body: &mut Body, session: &Session) {
     body.set_object("task_context", context);
 }
 
-fn add_decision(metadata: &mut Body, judged: Judged<'_>, detail: Detail) {
+fn add_decision<'a>(metadata: &mut Body<'a>, judged: Judged<'a>, detail: Detail) {
     let milliseconds = u64::try_from(judged.duration.as_millis()).unwrap_or(u64::MAX);
     metadata.set("duration_ms", milliseconds);
     let decision = judged.decision;
@@ -279,16 +279,12 @@ fn add_decision(metadata: &mut Body, judged: Judged<'_>, detail: Detail) {
     if detail == Detail::Bare {
         return;
     }
-    set_list(metadata, "regulatory_regimes", &evidence.regulatory_regimes);
-    set_list(metadata, "matched_rule_ids", &evidence.matched_rule_ids);
-    set_list(
-        metadata,
-        "matched_control_ids",
-        &evidence.matched_control_ids,
-    );
-    set_list(metadata, "policy_references", &evidence.policy_references);
+    metadata.set_list("regulatory_regimes", &evidence.regulatory_regimes);
+    metadata.set_list("matched_rule_ids", &evidence.matched_rule_ids);
+    metadata.set_list("matched_control_ids", &evidence.matched_control_ids);
+    metadata.set_list("policy_references", &evidence.policy_references);
     if detail == Detail::Full {
-        set_list(metadata, "model_signals", &evidence.model_signals);
+        metadata.set_list("model_signals", &evidence.model_signals);
     }
     metadata.set_object("receipt", receipt(evidence, detail));
 }
@@ -329,37 +325,33 @@ fn receipt(evidence: &Evidence, detail: Detail) -> Map<String, Value> {
     if detail == Detail::Full {
         return receipt;
     }
-    let mut kept = Body(only(&receipt, &KEPT));
+    let mut kept = only(&receipt, &KEPT);
     if let Some(Value::Object(decision)) = receipt.get("decision") {
-        kept.set_object("decision", only(decision, &KEPT_OF_DECISION));
+        let decision = only(decision, &KEPT_OF_DECISION);
+        if !decision.is_empty() {
+            kept.insert("decision".to_string(), decision.into());
+        }
     }
-    kept.0
+    kept
 }
 
 /// The members with these names that are plain values.
 fn only(members: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
-    let mut kept = Body(Map::new());
+    let mut kept = Map::new();
     for name in names {
-        if let Some(value) = members.get(*name).filter(|value| is_plain(value)) {
-            kept.set(name, value.clone());
+        if let Some(value) = members.get(*name).filter(is_plain) {
+            kept.insert(name.to_string(), value.clone());
         }
     }
-    kept.0
+    kept
 }
 
-fn is_plain(value: &Value) -> bool {
+fn is_plain(value: &&Value) -> bool {
     value.is_string() || value.is_number()
 }
 
-fn set_some(body: &mut Body, name: &str, value: Option<impl Into<Value>>) {
+fn set_some(body: &mut Body<'_>, name: &'static str, value: Option<impl Into<Value>>) {
     if let Some(value) = value {
-        body.set(name, value);
-    }
-}
-
-fn set_list(body: &mut Body, name: &str, items: &[String]) {
-    if !items.is_empty() {
-        let items: Vec<Value> = items.iter().map(|item| item.as_str().into()).collect();
-        body.set(name, items);
+        body.set(name, value.into());
     }
 }

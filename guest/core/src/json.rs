@@ -148,7 +148,7 @@ pub fn canonical(value: &Value) -> String {
     text
 }
 
-fn write_value(out: &mut String, value: &Value) {
+pub(crate) fn write_value(out: &mut String, value: &Value) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(true) => out.push_str("true"),
@@ -165,25 +165,30 @@ fn write_value(out: &mut String, value: &Value) {
             }
             out.push(']');
         }
-        Value::Object(members) => {
-            out.push('{');
-            for (index, (name, value)) in in_order(members).into_iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_string(out, name);
-                out.push(':');
-                write_value(out, value);
-            }
-            out.push('}');
-        }
+        Value::Object(members) => write_object(out, members),
     }
 }
 
-/// The members as RFC 8785 sorts them: by the UTF-16 code units of their names, which differs from
-/// the order of bytes beyond the basic plane.
-fn in_order(members: &Map<String, Value>) -> Vec<(&str, &Value)> {
-    struct Member<'a>(&'a str, &'a Value);
+pub(crate) fn write_object(out: &mut String, members: &Map<String, Value>) {
+    out.push('{');
+    for (index, (name, value)) in in_order(members).into_iter().enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_string(out, name);
+        out.push(':');
+        write_value(out, value);
+    }
+    out.push('}');
+}
+
+/// The members as RFC 8785 sorts them: by the UTF-16 code units of their names.
+fn in_order(members: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    // The map is in the order of bytes, which differs beyond the basic plane only.
+    if members.keys().all(|name| name.is_ascii()) {
+        return members.iter().collect();
+    }
+    struct Member<'a>(&'a String, &'a Value);
     impl Ord for Member<'_> {
         fn cmp(&self, other: &Self) -> Ordering {
             self.0.encode_utf16().cmp(other.0.encode_utf16())
@@ -223,22 +228,37 @@ fn write_number(out: &mut String, number: &Number) {
     }
 }
 
-fn write_string(out: &mut String, text: &str) {
+pub(crate) fn write_string(out: &mut String, text: &str) {
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{8}' => out.push_str("\\b"),
-            '\t' => out.push_str("\\t"),
-            '\n' => out.push_str("\\n"),
-            '\u{c}' => out.push_str("\\f"),
-            '\r' => out.push_str("\\r"),
-            // Writing to a String cannot fail.
-            '\0'..='\u{1f}' => drop(write!(out, "\\u{:04x}", u32::from(character))),
-            _ => out.push(character),
+    let mut rest = text;
+    // Nearly all of a text goes out as it is, in one piece.
+    while let Some(at) = rest
+        .bytes()
+        .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
+    {
+        // An ASCII character is there, so nothing is cut.
+        let (plain, escaped) = rest.split_at_checked(at).unwrap_or_default();
+        out.push_str(plain);
+        let mut characters = escaped.chars();
+        match characters.next() {
+            Some('\u{8}') => out.push_str("\\b"),
+            Some('\t') => out.push_str("\\t"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\u{c}') => out.push_str("\\f"),
+            Some('\r') => out.push_str("\\r"),
+            Some(control @ '\0'..='\u{1f}') => {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
+            }
+            Some(other) => {
+                out.push('\\');
+                out.push(other);
+            }
+            None => {}
         }
+        rest = characters.as_str();
     }
+    out.push_str(rest);
     out.push('"');
 }
 

@@ -26,6 +26,7 @@ extern crate std;
 
 pub mod answer;
 pub mod arguments;
+mod body;
 pub mod config;
 pub mod decision;
 pub mod duration;

@@ -293,8 +293,30 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The double nearest to a number's text.
+/// The double nearest to a number's text, which is in the grammar of RFC 8259.
 fn double(token: &str) -> Result<Number, JsonErrorKind> {
-    let double = token.parse().ok().and_then(Number::from_f64);
-    double.ok_or(JsonErrorKind::NumberTooLarge)
+    let (negative, token) = match token.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, token),
+    };
+    let (digits, scale) = token.split_once(['e', 'E']).unwrap_or((token, "0"));
+    let (integer, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let double: f64 = minimal_lexical::parse_float(
+        integer.trim_start_matches('0').as_bytes().iter(),
+        fraction.trim_end_matches('0').as_bytes().iter(),
+        exponent(scale),
+    );
+    let double = if negative { -double } else { double };
+    Number::from_f64(double).ok_or(JsonErrorKind::NumberTooLarge)
+}
+
+/// An exponent, cut to what leaves no other double whatever the digits: a text within the limits has
+/// fewer of them.
+fn exponent(text: &str) -> i32 {
+    const MOST: i32 = 1_000_000;
+    match text.parse::<i32>() {
+        Ok(exponent) => exponent.clamp(-MOST, MOST),
+        Err(_) if text.starts_with('-') => -MOST,
+        Err(_) => MOST,
+    }
 }

@@ -12,6 +12,7 @@ use core::fmt::Write;
 use serde_json::{Map, Value};
 
 use crate::arguments::Arguments;
+use crate::body::{Body, Part};
 use crate::config::Config;
 use crate::exchange::{MAX_REQUEST_BYTES, Method, Request};
 use crate::json::{self, JsonError};
@@ -53,7 +54,9 @@ pub fn enforce(
     request_id: &str,
     occurred_at: Timestamp,
 ) -> Result<Request, RequestError> {
-    let mut body = Body(Map::new());
+    let model = session.model.clone().unwrap_or_default();
+    let occurred_at = occurred_at.rfc3339();
+    let mut body = Body::default();
     body.set("request_id", request_id);
     body.set("agent_id", &*session.agent_id);
     body.set("tenant_id", &*session.tenant_id);
@@ -63,12 +66,14 @@ pub fn enforce(
     body.set("identity_binding", identity_binding(session)?);
     body.set("approved_scope", &*session.approved_scope);
     body.set("session_tool_calls", pending_history(session, call));
-    body.set_object("tool_args", arguments.members().clone());
+    if !arguments.members().is_empty() {
+        body.set("tool_args", arguments.members());
+    }
     body.set("enforcement_mode", session.mode.as_str());
     body.set("environment", &*session.environment);
     body.set("enforcement_trace_id", session.trace());
     body.set("action_attestation_id", &*call.call_id);
-    body.set("occurred_at", occurred_at.rfc3339());
+    body.set("occurred_at", &*occurred_at);
     body.set_text("session_intent", session.intent.as_deref());
     body.set_text("purpose", session.purpose.as_deref());
     body.set_text(
@@ -79,7 +84,6 @@ pub fn enforce(
         "task_context",
         object("task_context", &session.task_context)?,
     );
-    let model = session.model.clone().unwrap_or_default();
     body.set_text("model_name", model.name.as_deref());
     body.set_text("model_provider", model.provider.as_deref());
     body.set_text("model_artifact_id", model.artifact_id.as_deref());
@@ -103,7 +107,7 @@ pub fn enforce(
         "delegation_context",
         object("delegation_context", &session.delegation_context)?,
     );
-    let body = json::canonical(&Value::Object(body.0));
+    let body = body.canonical();
     if body.len() > MAX_REQUEST_BYTES {
         return Err(RequestError::TooLong);
     }
@@ -175,22 +179,22 @@ fn headers(config: &Config) -> Vec<(&'static str, String)> {
 }
 
 /// The tools of the session that were called before, and after them the one of this call.
-pub(crate) fn pending_history(session: &Session, call: &ToolCall) -> Vec<String> {
+pub(crate) fn pending_history<'a>(session: &'a Session, call: &'a ToolCall) -> Part<'a> {
     let skipped = session.history.len().saturating_sub(MAX_HISTORY - 1);
-    let before = session.history.iter().skip(skipped);
-    before.chain([&call.tool]).cloned().collect()
+    let before = session.history.get(skipped..).unwrap_or_default();
+    Part::History(before, &call.tool)
 }
 
-fn identity_binding(session: &Session) -> Result<Map<String, Value>, RequestError> {
+fn identity_binding(session: &Session) -> Result<Part<'_>, RequestError> {
     let given = object("identity_binding", &session.identity_binding)?;
     if !given.is_empty() {
-        return Ok(given);
+        return Ok(Part::Value(Value::Object(given)));
     }
-    let mut binding = Body(Map::new());
+    let mut binding = Body::default();
     binding.set("agent_id", &*session.agent_id);
     binding.set("tenant_id", &*session.tenant_id);
     binding.set_text("user_id", Some(&session.user_id));
-    Ok(binding.0)
+    Ok(binding.into())
 }
 
 /// A field of the session that holds a JSON object; empty where there is none.
@@ -205,26 +209,5 @@ pub(crate) fn object(
         Ok(Value::Object(members)) => Ok(members),
         Ok(_) => Err(RequestError::NotAnObject(field)),
         Err(source) => Err(RequestError::Field { field, source }),
-    }
-}
-
-/// A JSON object that leaves out what says nothing.
-pub(crate) struct Body(pub(crate) Map<String, Value>);
-
-impl Body {
-    pub(crate) fn set(&mut self, name: &str, value: impl Into<Value>) {
-        self.0.insert(name.to_string(), value.into());
-    }
-
-    pub(crate) fn set_text(&mut self, name: &str, text: Option<&str>) {
-        if let Some(text) = text.filter(|text| !text.is_empty()) {
-            self.set(name, text);
-        }
-    }
-
-    pub(crate) fn set_object(&mut self, name: &str, members: Map<String, Value>) {
-        if !members.is_empty() {
-            self.set(name, members);
-        }
     }
 }

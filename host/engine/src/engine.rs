@@ -6,9 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy,
-};
+use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig, Strategy};
 
 use crate::error::EngineError;
 
@@ -28,7 +26,7 @@ pub const MEMORY_MAX: usize = 1 << 30;
 const KEEP_WITH_SCAN: usize = 4 << 20;
 const KEEP_WITHOUT_SCAN: usize = 64 << 10;
 
-/// Makes the engine and starts its ticker, which ends with the engine.
+/// Makes the engine for tools and starts its ticker, which ends with the engine.
 ///
 /// Instances come from a pool; where its address space cannot be reserved, each is allocated on its
 /// own, which is slower and bounds nothing less.
@@ -36,9 +34,26 @@ const KEEP_WITHOUT_SCAN: usize = 64 << 10;
 /// # Errors
 /// Neither an engine with a pool nor one without can be made, or the ticker's thread does not start.
 pub fn engine() -> Result<Engine, EngineError> {
-    let engine = Engine::new(&config(true))
-        .or_else(|_| Engine::new(&config(false)))
+    let engine = Engine::new(config().allocation_strategy(pool()))
+        .or_else(|_| Engine::new(&config()))
         .map_err(EngineError::Engine)?;
+    tick(engine)
+}
+
+/// Makes the engine for the governor, our own component: without fuel, which the clocks make up for,
+/// and without the bookkeeping of WASI 0.3, which costs as much as the rest of a host call. Its
+/// instances are kept, so they need no pool.
+///
+/// # Errors
+/// As [`engine`].
+pub fn governor_engine() -> Result<Engine, EngineError> {
+    let mut config = common();
+    config.concurrency_support(false);
+    tick(Engine::new(&config).map_err(EngineError::Engine)?)
+}
+
+/// Starts the engine's ticker.
+fn tick(engine: Engine) -> Result<Engine, EngineError> {
     let weak = engine.weak();
     thread::Builder::new()
         .name("thoth-epoch".into())
@@ -55,7 +70,7 @@ pub fn engine() -> Result<Engine, EngineError> {
 
 /// An engine that compiles the same code and runs none: no pool, no ticker.
 pub(crate) fn compiling_engine() -> wasmtime::Result<Engine> {
-    Engine::new(&config(false))
+    Engine::new(&config())
 }
 
 /// A digest of all that decides whether one engine can run what another compiled: wasmtime's
@@ -75,7 +90,22 @@ pub(crate) fn settings(engine: &Engine) -> [u8; 32] {
     feed.0.finalize().into()
 }
 
-fn config(pooled: bool) -> Config {
+/// What tools are compiled with.
+fn config() -> Config {
+    let mut config = common();
+    config
+        .consume_fuel(true)
+        // WASI 0.3 is not linked, but a component that has a stream, a future or an async function
+        // somewhere must validate, or its other functions could not be offered.
+        .wasm_component_model_async(true)
+        .wasm_component_model_more_async_builtins(true)
+        .wasm_component_model_error_context(true)
+        .wasm_component_model_async_stackful(false)
+        .wasm_component_model_threading(false);
+    config
+}
+
+fn common() -> Config {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
@@ -83,8 +113,6 @@ fn config(pooled: bool) -> Config {
         .max_wasm_stack(512 << 10)
         .async_stack_size(2 << 20)
         .wasm_component_model(true)
-        // No WASI 0.3 here; its bookkeeping costs a microsecond a call.
-        .concurrency_support(false)
         // Tail calls stay on, as SIMD does: they are part of WebAssembly 3, compilers for functional
         // languages emit them, and wasmtime's fuzzers run with them on. What follows is off because
         // no toolchain for components needs it.
@@ -95,9 +123,6 @@ fn config(pooled: bool) -> Config {
         .memory_init_cow(true)
         .parallel_compilation(true)
         .wasm_backtrace_max_frames(NonZeroUsize::new(16));
-    if pooled {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
-    }
     config
 }
 
@@ -130,14 +155,14 @@ mod tests {
 
     #[test]
     fn what_the_child_compiles_runs_on_the_pooled_engine() {
-        let pooled = Engine::new(&config(true)).unwrap();
+        let pooled = Engine::new(config().allocation_strategy(pool())).unwrap();
         assert_eq!(settings(&pooled), settings(&compiling_engine().unwrap()));
     }
 
     #[test]
     fn another_setting_is_another_digest() {
-        let mut other = config(false);
-        other.consume_fuel(true);
+        let mut other = config();
+        other.consume_fuel(false);
         let other = Engine::new(&other).unwrap();
         assert_ne!(settings(&other), settings(&compiling_engine().unwrap()));
     }

@@ -49,6 +49,6 @@ mod text;
 
 pub use child::compile_stdin_to_stdout;
 pub use compiler::{Compiled, Compiler, Jail, Options, Source};
-pub use engine::{MEMORY_MAX, SLOTS, TICK, engine};
+pub use engine::{MEMORY_MAX, SLOTS, TICK, engine, governor_engine};
 pub use error::{CompileError, EngineError, Limit};
 pub use limits::CompileLimits;

@@ -10,6 +10,8 @@ use std::thread;
 use rusqlite::Connection;
 use rusqlite::hooks::Wal;
 
+use crate::ledger::Patience;
+
 /// Pages (of 1 KiB) in the write-ahead log at which they are copied beside the appends.
 const SOON: i32 = 4 * 1024;
 
@@ -60,16 +62,20 @@ impl Checkpoints {
         })
     }
 
-    /// To be called after a commit was answered.
-    pub(crate) fn committed(&self, writer: &Connection) {
+    /// To be called after a commit was answered. False means that the log has to be copied now, and
+    /// that the caller has not the patience for it.
+    pub(crate) fn committed(&self, writer: &Connection, patience: Patience) -> bool {
         let pages = self.pages.load(Ordering::Relaxed);
         if pages >= NOW {
+            if patience == Patience::None {
+                return false;
+            }
             // SQLite lets one connection copy at a time and turns away the others. The thread may be
             // at it: wait, so that the log cannot grow faster than the disk takes it.
             let _copying = self.copying.lock().unwrap_or_else(PoisonError::into_inner);
             // If another process reads or copies just now not all is copied; the next commit asks again.
             let _ = checkpoint(writer);
-            return;
+            return true;
         }
         if pages < self.asked.get() {
             self.asked.set(0);
@@ -80,6 +86,7 @@ impl Checkpoints {
             // Full means that the thread has been asked already.
             let _ = self.wake.try_send(());
         }
+        true
     }
 }
 

@@ -96,9 +96,7 @@ impl LogFile {
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let mut connection =
             Connection::open_with_flags(&self.path, flags).map_err(|error| self.refused(error))?;
-        connection
-            .busy_handler(Some(wait_for_lock))
-            .map_err(|error| self.refused(error))?;
+        wait_for_others(&mut connection, true).map_err(|error| self.refused(error))?;
         Ok(connection)
     }
 
@@ -185,6 +183,11 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Whether a connection waits where another process holds the lock, or is told so at once.
+pub(crate) fn wait_for_others(connection: &mut Connection, wait: bool) -> rusqlite::Result<()> {
+    connection.busy_handler(wait.then_some(wait_for_lock as fn(i32) -> bool))
 }
 
 /// How often a lock that another process holds is asked for before giving up: about five seconds.

@@ -2,12 +2,14 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 
 use crate::checkpoint::Checkpoints;
 use crate::error::{AppendError, plain};
 use crate::event::Event;
-use crate::file::LogFile;
+use crate::file::{self, LogFile};
 
 /// One change to the log.
 #[derive(Debug)]
@@ -37,10 +39,29 @@ pub(crate) struct Cap {
     pub(crate) bytes: i64,
 }
 
+/// Whether a commit may wait, for another process or for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Not at all: it runs in a place where others wait.
+    None,
+    /// For as long as it takes, about five seconds for another process.
+    Full,
+}
+
+/// What became of a group of changes.
+#[derive(Debug)]
+pub(crate) enum Committed {
+    /// It is committed, and this is the answer for each.
+    Answers(Vec<Result<(), AppendError>>),
+    /// Another process is writing. Nothing was done.
+    Busy,
+}
+
 /// The writing side of a log, for one destination.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     connection: Connection,
+    patience: Patience,
     checkpoints: Checkpoints,
     file: LogFile,
     destination: i64,
@@ -66,6 +87,7 @@ impl Ledger {
         )?;
         Ok(Self {
             connection,
+            patience: Patience::Full,
             checkpoints,
             file,
             destination,
@@ -86,16 +108,32 @@ impl Ledger {
     pub(crate) fn commit<'a>(
         &mut self,
         changes: impl Iterator<Item = &'a Change>,
-    ) -> Result<Vec<Result<(), AppendError>>, String> {
+        patience: Patience,
+    ) -> Result<Committed, String> {
         if !self.file.is_in_place() {
             return Err("the file was moved or deleted; restart to begin a new one".into());
         }
-        self.transact(changes).map_err(|error| plain(&error))
+        if self.patience != patience {
+            file::wait_for_others(&mut self.connection, patience == Patience::Full)
+                .map_err(|error| plain(&error))?;
+            self.patience = patience;
+        }
+        match self.transact(changes) {
+            Ok(answers) => Ok(Committed::Answers(answers)),
+            Err(error)
+                if patience == Patience::None
+                    && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) =>
+            {
+                Ok(Committed::Busy)
+            }
+            Err(error) => Err(plain(&error)),
+        }
     }
 
-    /// To be called when a group has been answered: work that callers need not wait for.
-    pub(crate) fn tidy(&self) {
-        self.checkpoints.committed(&self.connection);
+    /// To be called when a group has been answered: work that callers need not wait for. False means
+    /// that it needs more patience.
+    pub(crate) fn tidy(&self, patience: Patience) -> bool {
+        self.checkpoints.committed(&self.connection, patience)
     }
 
     fn transact<'a>(

@@ -5,8 +5,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{mpsc, oneshot};
-
 use crate::checkpoint::Checkpoints;
 use crate::error::{AppendError, OpenError, StatusError, one_line};
 use crate::event::Event;
@@ -14,7 +12,7 @@ use crate::file::LogFile;
 use crate::ledger::{Cap, Change, Ledger, Settlement};
 use crate::reader::{Batch, Reader};
 use crate::turn;
-use crate::writer::{self, Request, Signals};
+use crate::writer::{Signals, Writer};
 
 /// How often a log that another process delivers is looked at by whoever waits for it to drain.
 const DRAIN_POLL: Duration = Duration::from_millis(100);
@@ -64,9 +62,9 @@ pub struct Status {
 /// When the last clone is dropped, what was accepted is committed and the writer's thread ends.
 #[derive(Clone, Debug)]
 pub struct Outbox {
-    // Before the queue: the writer's thread ends when the queue goes, and is to close the reader.
+    // Before the writer: its thread ends when the writer goes, and is to close the reader.
     reader: Arc<Reader>,
-    queue: mpsc::Sender<Request>,
+    writer: Arc<Writer>,
     signals: Arc<Signals>,
     turn: PathBuf,
 }
@@ -100,11 +98,16 @@ impl Outbox {
         let ledger = Ledger::new(writing, checkpoints, file, destination, cap).map_err(failed)?;
         let reader = Arc::new(Reader::new(reading, ledger.destination()));
         let signals = Arc::new(Signals::default());
-        let queue =
-            writer::start(ledger, Arc::clone(&reader), Arc::clone(&signals)).map_err(thread)?;
+        let writer = Writer::start(
+            ledger,
+            Arc::clone(&reader),
+            Arc::clone(&signals),
+            options.power_loss,
+        )
+        .map_err(thread)?;
         Ok(Self {
             reader,
-            queue,
+            writer: Arc::new(writer),
             signals,
             turn,
         })
@@ -120,7 +123,7 @@ impl Outbox {
     /// Dropping the future leaves the event kept whole or not at all, and says nothing about which.
     /// Appending it again under the same id is safe.
     pub async fn append(&self, event: Event) -> Result<(), AppendError> {
-        self.change(Change::Append(event)).await
+        self.writer.change(Change::Append(event)).await
     }
 
     /// What the log holds for this destination.
@@ -160,12 +163,12 @@ impl Outbox {
 
     /// Records what the destination said about the oldest waiting events.
     pub(crate) async fn settle(&self, settlement: Settlement) -> Result<(), AppendError> {
-        self.change(Change::Settle(settlement)).await
+        self.writer.change(Change::Settle(settlement)).await
     }
 
     /// Records that the destination cannot be reached, for [`Outbox::status`] in any process.
     pub(crate) async fn trouble(&self, why: &str) -> Result<(), AppendError> {
-        self.change(Change::Trouble(one_line(why))).await
+        self.writer.change(Change::Trouble(one_line(why))).await
     }
 
     pub(crate) fn signals(&self) -> &Signals {
@@ -175,16 +178,6 @@ impl Outbox {
     /// The file whose lock says which process delivers.
     pub(crate) fn turn(&self) -> &Path {
         &self.turn
-    }
-
-    async fn change(&self, change: Change) -> Result<(), AppendError> {
-        let stopped = || AppendError::Unavailable("its writer has stopped; restart".into());
-        let (reply, answer) = oneshot::channel();
-        self.queue
-            .send(Request { change, reply })
-            .await
-            .map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?
     }
 
     async fn read<T: Send + 'static>(

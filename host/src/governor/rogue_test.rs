@@ -29,7 +29,7 @@ impl Bed {
         let policy = Policy::parse("all.cedar", ALLOWS_ALL).unwrap();
         let enforcer =
             Enforcer::new(policy, Store::in_memory().unwrap(), Default::default()).unwrap();
-        let engine = thoth_engine::engine().unwrap();
+        let engine = thoth_engine::governor_engine().unwrap();
         let bytes = std::fs::read(thoth_tests::tool("rogue-governor")).unwrap();
         let component = Component::from_binary(&engine, &bytes).unwrap();
         let governors = Governors::new(

@@ -47,7 +47,7 @@ impl Tool {
             .lower(arguments)
             .map_err(|misfit| failure(FailureCause::InvalidArguments, misfit.to_string()))?;
         let limits = &self.0.limits;
-        let mut store = state::store(&self.0.engine, limits);
+        let mut store = self.store()?;
         let called = timeout_at(Instant::now() + limits.time, async {
             let instance = pre.instantiate_async(&mut store).await?;
             let entry = instance
@@ -74,6 +74,11 @@ impl Tool {
             Err(LiftError::TooLarge { .. }) => Err(self.too_large()),
             Err(error) => Err(failure(FailureCause::HostFault, error.to_string())),
         }
+    }
+
+    pub(super) fn store(&self) -> Result<Store<ToolState>, ToolFailure> {
+        state::store(&self.0.engine, &self.0.limits)
+            .map_err(|error| failure(FailureCause::HostFault, one_line(&error)))
     }
 
     /// Names what ended a call: a limit where one was hit, else the trap.
@@ -111,7 +116,8 @@ impl Tool {
         match error.downcast_ref::<Trap>() {
             Some(Trap::Interrupt) => self.out_of_time(),
             Some(Trap::OutOfFuel) => {
-                failure(FailureCause::LimitFuel, "the tool ran out of fuel".into())
+                let message = format!("the tool used up its fuel of {}", limits.fuel);
+                failure(FailureCause::LimitFuel, message)
             }
             Some(Trap::StackOverflow) => failure(
                 FailureCause::LimitStack,

@@ -13,6 +13,8 @@ use wasmtime::ResourceLimiter;
 pub struct Limits {
     /// Wall-clock time, from instantiation to result. Default 30 s.
     pub time: Duration,
+    /// Fuel: about one unit for each WebAssembly instruction. Default 20 billion.
+    pub fuel: u64,
     /// Linear memory in bytes, summed over all memories of the call. Default 256 MiB, at most 1 GiB.
     pub memory: usize,
     /// Elements of all tables together. Default 100,000.
@@ -35,6 +37,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             time: Duration::from_secs(30),
+            fuel: 20_000_000_000,
             memory: 256 << 20,
             table_elements: 100_000,
             instances: 64,

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout_at};
 use self::bindings::exports::thoth::governance::tool as wit_tool;
 use self::bindings::thoth::governance::types as wit;
 use super::call::failure;
-use super::{Definition, Entry, Tool, inert, state};
+use super::{Definition, Entry, Tool, inert};
 use crate::error::Error;
 
 /// The bindings of the world that such a component has.
@@ -41,7 +41,7 @@ impl Tool {
             why,
         };
         let limits = &self.0.limits;
-        let mut store = state::store(&self.0.engine, limits);
+        let mut store = self.store().map_err(|failure| fail(failure.message))?;
         let listed = timeout_at(Instant::now() + limits.time, async {
             let provider = pre.instantiate_async(&mut store).await?;
             provider
@@ -93,7 +93,7 @@ impl Tool {
             return Err(failure(FailureCause::UnknownTool, self.unknown(name)));
         };
         let limits = &self.0.limits;
-        let mut store = state::store(&self.0.engine, limits);
+        let mut store = self.store()?;
         let arguments = arguments.to_string();
         let called = timeout_at(Instant::now() + limits.time, async {
             let provider = pre.instantiate_async(&mut store).await?;

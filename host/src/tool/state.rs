@@ -55,9 +55,10 @@ impl ToolState {
 }
 
 /// A fresh, limited store. The epoch only makes wasm yield; the wall clock around the call ends it.
-pub(super) fn store(engine: &Engine, limits: &Limits) -> Store<ToolState> {
+pub(super) fn store(engine: &Engine, limits: &Limits) -> wasmtime::Result<Store<ToolState>> {
     let mut store = Store::new(engine, ToolState::new(limits));
     store.limiter(|state| &mut state.limiter);
+    store.set_fuel(limits.fuel)?;
     store.set_hostcall_fuel(limits.hostcall);
     store.set_max_component_handles(limits.resources);
     store.set_epoch_deadline(1);
@@ -71,7 +72,7 @@ pub(super) fn store(engine: &Engine, limits: &Limits) -> Store<ToolState> {
             wasmtime::UpdateDeadline::Yield(1)
         })
     });
-    store
+    Ok(store)
 }
 
 /// Everything a tool can import: WASI 0.2 without a power behind it, and nothing else. Linking is

@@ -236,11 +236,59 @@ proptest! {
     }
 
     #[test]
+    fn a_decimal_is_read_as_the_nearest_double(
+        text in r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,60}([eE][+-]?[0-9]{1,3})?|[eE][+-]?[0-9]{1,3})"
+    ) {
+        let nearest: f64 = text.parse().unwrap();
+        match parse(&text) {
+            Ok(read) => prop_assert_eq!(read.as_f64().unwrap().to_bits(), nearest.to_bits()),
+            Err(_) => prop_assert!(nearest.is_infinite()),
+        }
+    }
+
+    #[test]
     fn a_double_comes_out_as_it_went_in(double in any::<f64>()) {
         prop_assume!(double.is_finite());
         let read = parse(format!("{double:e}")).unwrap();
         prop_assert_eq!(read.as_f64().unwrap(), double);
         let again = parse_canonical(&canonical(&read)).unwrap();
         prop_assert_eq!(again.as_f64().unwrap(), double);
+    }
+}
+
+#[test]
+fn extreme_decimals_are_read_as_the_nearest_double() {
+    let zeros = "0".repeat(200_000);
+    let texts = [
+        "0e999999999999",
+        "-0.0",
+        "1e-999999999999",
+        "4.9e-324",
+        "2.4703282292062327e-324",
+        "2.4703282292062328e-324",
+        "1.7976931348623157e308",
+        "2.2250738585072011e-308",
+        "9007199254740993.0",
+        "123456789012345678901234567890e-10",
+        "8.5e-320",
+    ]
+    .map(String::from);
+    let long = [
+        format!("0.{zeros}1e200001"),
+        format!("1{zeros}e-200000"),
+        format!("1.{zeros}1"),
+        format!("9007199254740993.{zeros}1"),
+    ];
+    for text in texts.into_iter().chain(long) {
+        let read = parse(&text).unwrap().as_f64().unwrap();
+        let start = text.get(..40).unwrap_or(&text);
+        assert_eq!(
+            read.to_bits(),
+            text.parse::<f64>().unwrap().to_bits(),
+            "{start}"
+        );
+    }
+    for text in ["1e309", "-1e999999999999", "1.7976931348623159e308"] {
+        assert!(parse(text).is_err(), "{text}");
     }
 }

@@ -34,6 +34,7 @@ facts![
 
 pub(crate) fn ask(compiled: &thoth_engine::Compiled) -> u32 {
     let mut store = Store::new(engine(), ());
+    store.set_fuel(u64::MAX).unwrap();
     store.set_epoch_deadline(1_000);
     let instance = Linker::new(engine())
         .instantiate(&mut store, &compiled.component)
