@@ -108,6 +108,10 @@ impl TlsServer {
         )
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.0.address.port()
+    }
+
     pub(crate) fn client(&self, trusted: Option<&Authority>) -> Client {
         client(&self.0, trusted)
     }
@@ -127,7 +131,7 @@ fn client(server: &Server, trusted: Option<&Authority>) -> Client {
     .unwrap()
 }
 
-fn pem_file(text: &str) -> NamedTempFile {
+pub(crate) fn pem_file(text: &str) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     file
