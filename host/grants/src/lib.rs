@@ -14,11 +14,15 @@
 
 mod files;
 mod network;
+mod path;
 mod secrets;
+mod target;
 
 pub use files::{Access, FileGrant};
-pub use network::{HostPattern, NetworkRule, PathPattern, Scheme};
+pub use network::{Denied, HostPattern, NetworkRule, PathPattern, Scheme};
+pub use path::BadPath;
 pub use secrets::{SecretName, SecretSource};
+pub use target::{BadTarget, Host, TARGET_MAX, Target};
 
 /// Everything that one tool may reach for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,4 +35,15 @@ pub struct Grants {
     pub environment: Vec<String>,
     /// Secrets that it may name in a header, as `{{secret:NAME}}`. Their values stay in the host.
     pub secrets: Vec<SecretName>,
+}
+
+impl Grants {
+    /// The first rule that lets a request go where it wants to.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`] says what the nearest rule lacks.
+    pub fn rule_for(&self, target: &Target) -> Result<&NetworkRule, Denied> {
+        network::rule_for(&self.network, target)
+    }
 }
