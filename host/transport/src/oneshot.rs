@@ -210,6 +210,10 @@ impl OneShot {
         for address in &addresses {
             destination.reach.admit(address.ip())?;
         }
+        if addresses.is_empty() {
+            let problem = "the name has no address".to_owned();
+            return Err(Fault::Unreachable(problem));
+        }
         addresses.truncate(MAX_TRIED);
         Ok(addresses)
     }
