@@ -183,8 +183,7 @@ impl Egress {
         let policy = &self.shared.policy;
         let headers = timeout_at(deadline, approved.headers.fill(&policy.secrets))
             .await
-            .map_err(late("a secret was not read within the time limit"))?
-            .map_err(|error| Refused::new(Kind::Secret, error.to_string()))?;
+            .map_err(late("a secret was not read within the time limit"))??;
         let destination = approved.destination();
         let has_secret = approved.headers.has_secret();
         let mut request = Request::new(body);

@@ -4,7 +4,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use thoth_grants::{NetworkRule, SecretName};
 
 use crate::template::Template;
-use crate::{Kind, Refused, SecretError, Secrets};
+use crate::{Kind, Refused, Secrets};
 
 /// Most header lines of a request.
 const MAX_LINES: usize = 64;
@@ -12,7 +12,7 @@ const MAX_LINES: usize = 64;
 const MAX_BYTES: usize = 32 << 10;
 
 /// Headers about the connection or the way to the server, which are ours: never a tool's.
-const NEVER: [&str; 11] = [
+const NEVER: [&str; 10] = [
     "connection",
     "expect",
     "host",
@@ -21,7 +21,6 @@ const NEVER: [&str; 11] = [
     "proxy-connection",
     "te",
     "trailer",
-    "trailers",
     "transfer-encoding",
     "upgrade",
 ];
@@ -135,7 +134,7 @@ impl Checked {
     }
 
     /// The headers to send, with the secrets.
-    pub(crate) async fn fill(&self, secrets: &Secrets) -> Result<HeaderMap, SecretError> {
+    pub(crate) async fn fill(&self, secrets: &Secrets) -> Result<HeaderMap, Refused> {
         let mut headers = HeaderMap::with_capacity(self.lines.len());
         for (name, value) in &self.lines {
             headers.append(name, value.fill(secrets).await?);

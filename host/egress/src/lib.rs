@@ -31,4 +31,4 @@ pub use budgets::{Budgets, Usage};
 pub use egress::{Answer, Egress, Policy};
 pub use permitted::{Described, Permitted};
 pub use refused::{Budget, Kind, Refused, Unreachable};
-pub use secrets::{SecretError, Secrets};
+pub use secrets::Secrets;

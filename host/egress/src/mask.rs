@@ -140,10 +140,12 @@ impl Mask {
     }
 }
 
-/// Adds what was found, as one with what it overlaps. Ends only grow.
-fn push<'a>(found: &mut Vec<Found<'a>>, mut range: Range<usize>, secret: &'a SecretName) {
+/// Adds what was found, as one with what it overlaps and by the name of the first. Ends only grow.
+fn push<'a>(found: &mut Vec<Found<'a>>, mut range: Range<usize>, mut secret: &'a SecretName) {
     while let Some(last) = found.pop_if(|last| last.range.end > range.start) {
-        range.start = range.start.min(last.range.start);
+        if last.range.start <= range.start {
+            (range.start, secret) = (last.range.start, last.secret);
+        }
         range.end = range.end.max(last.range.end);
     }
     found.push(Found { range, secret });
@@ -183,3 +185,6 @@ fn new_forms(secret: &SecretName, value: &[u8]) -> Vec<Form> {
     }
     forms
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,24 @@ use crate::shared::Ticket;
 /// A request that a rule lets through; the only thing that [`Egress::send`](crate::Egress::send)
 /// takes. It holds exactly what was checked, so nothing else can be sent.
 ///
+/// Only a check makes one:
+///
+/// ```compile_fail
+/// fn forge(ticket: thoth_egress::Permitted) -> thoth_egress::Permitted {
+///     thoth_egress::Permitted { ..ticket }
+/// }
+/// ```
+///
+/// and it is sent once:
+///
+/// ```compile_fail,E0382
+/// # use {bytes::Bytes, thoth_egress::{Egress, Permitted}, tokio::time::Instant};
+/// async fn twice(egress: Egress, permitted: Permitted, by: Instant) {
+///     let _ = egress.send(permitted, Bytes::new(), by).await;
+///     let _ = egress.send(permitted, Bytes::new(), by).await;
+/// }
+/// ```
+///
 /// Dropping it unsent is recorded as [`Outcome::Abandoned`](crate::Outcome::Abandoned).
 pub struct Permitted {
     pub(crate) ticket: Ticket,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{HeaderName, Response};
+use http::{HeaderName, Response, StatusCode};
 
 use crate::headers::visible;
 use crate::mask::Mask;
@@ -17,6 +17,10 @@ pub(crate) fn finish(
     has_secret: bool,
 ) -> Result<Answer, Refused> {
     let (parts, body) = response.into_parts();
+    if parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        let problem = "the server switched to a protocol that it was not asked for";
+        return Err(Refused::new(Kind::Protocol, problem));
+    }
     if has_secret && is_coded(&parts.headers) && !body.is_empty() {
         let problem = "the answer to a request with a secret is compressed, so that it cannot be \
                        searched for the secret";

@@ -23,7 +23,11 @@ pub(crate) use value::Value;
 const READ_TIME: Duration = Duration::from_secs(10);
 
 /// The secrets of a configuration, for the life of a process. Each is read when it is first used, and
-/// once. `Debug` shows names only.
+/// once; reading ends after ten seconds.
+///
+/// A value is 8 bytes to 8 KiB of visible ASCII, without its last line ending. A file must be a regular
+/// one that not everybody may write to. A command runs without a shell, in a process group of its own,
+/// with little more of the environment than `HOME` and `PATH`. `Debug` shows names only.
 pub struct Secrets {
     entries: BTreeMap<SecretName, Entry>,
     mask: RwLock<Arc<Mask>>,
@@ -36,36 +40,27 @@ struct Entry {
 
 /// Why there is no value for a secret. Never shows one.
 #[derive(Debug, Error)]
-pub enum SecretError {
-    /// The configuration has none of this name.
-    #[error("the configuration has no secret `{0}`")]
-    Unknown(SecretName),
-    /// The source was not done within ten seconds.
-    #[error("the source of the secret was not done within 10 s")]
+pub(crate) enum SecretError {
+    #[error("the configuration has none of this name")]
+    Unknown,
+    #[error("its source was not done within 10 s")]
     Slow,
-    /// The file or the command could not be read.
-    #[error("cannot read the source of the secret: {0}")]
+    #[error("its source cannot be read ({0})")]
     Unreadable(String),
-    /// Not a regular file: a folder, a device, a pipe.
-    #[error("the file of the secret is not a regular file")]
+    #[error("its file is not a regular file")]
     NotAFile,
-    /// Anybody may write to the file.
-    #[error("anybody may write to the file of the secret; take the permission away (`chmod o-w`)")]
+    #[error("anybody may write to its file; take the permission away (`chmod o-w`)")]
     Writable,
-    /// The command has no program.
-    #[error("the command of the secret names no program")]
+    #[error("its command names no program")]
     NoProgram,
-    /// The command ended otherwise than with 0.
-    #[error("the command of the secret failed ({0})")]
+    #[error("its command failed ({0})")]
     Failed(std::process::ExitStatus),
-    /// Over 8 KiB.
-    #[error("the secret is longer than {MAX_VALUE} bytes; it must fit in a header")]
+    #[error("it is longer than {MAX_VALUE} bytes; it must fit in a header")]
     TooLong,
-    /// Under 8 bytes: too short to be told from other text when it is masked.
-    #[error("the secret is shorter than 8 bytes; use a longer one")]
+    // Too short to be told from other text when it is masked.
+    #[error("it is shorter than 8 bytes; use a longer one")]
     TooShort,
-    /// Spaces, line breaks, control or non-ASCII characters.
-    #[error("the secret has spaces, line breaks or non-ASCII characters; remove them")]
+    #[error("it has spaces, line breaks or non-ASCII characters; remove them")]
     NotVisible,
 }
 
@@ -88,6 +83,9 @@ impl Secrets {
     /// The bytes with `[secret:NAME]` in place of every secret that was used so far, and whether there
     /// was one. It finds a secret as it is, in base64 or hexadecimal, percent-encoded or escaped as in
     /// JSON.
+    ///
+    /// Give it whole texts: a secret that is cut in two is not found. It is there for accidents, an
+    /// echo or a quote; who holds a secret and wants to pass it on can write it in other ways.
     pub fn mask<'a>(&self, bytes: &'a [u8]) -> (Cow<'a, [u8]>, bool) {
         let masked = self.current().apply(bytes);
         let hit = matches!(masked, Cow::Owned(_));
@@ -100,10 +98,7 @@ impl Secrets {
 
     /// The value of a secret; read now if this is its first use.
     pub(crate) async fn value(&self, name: &SecretName) -> Result<Arc<Value>, SecretError> {
-        let entry = self
-            .entries
-            .get(name)
-            .ok_or_else(|| SecretError::Unknown(name.clone()))?;
+        let entry = self.entries.get(name).ok_or(SecretError::Unknown)?;
         let value = entry
             .value
             .get_or_try_init(|| async {

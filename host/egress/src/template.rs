@@ -3,7 +3,7 @@
 use http::HeaderValue;
 use thoth_grants::SecretName;
 
-use crate::{Kind, Refused, SecretError, Secrets};
+use crate::{Kind, Refused, Secrets};
 
 const OPEN: &str = "{{secret:";
 const CLOSE: &str = "}}";
@@ -52,7 +52,7 @@ impl Template {
     }
 
     /// The value to send; secrets are read where this is their first use.
-    pub(crate) async fn fill(&self, secrets: &Secrets) -> Result<HeaderValue, SecretError> {
+    pub(crate) async fn fill(&self, secrets: &Secrets) -> Result<HeaderValue, Refused> {
         let pieces = match self {
             Self::Plain(value) => return Ok(value.clone()),
             Self::Secret(pieces) => pieces,
@@ -61,10 +61,18 @@ impl Template {
         for piece in pieces {
             match piece {
                 Piece::Text(text) => filled.extend_from_slice(text.as_bytes()),
-                Piece::Secret(name) => filled.extend_from_slice(secrets.value(name).await?.bytes()),
+                Piece::Secret(name) => {
+                    let value = secrets.value(name).await.map_err(|error| {
+                        let problem = format!("the secret `{name}` cannot be used: {error}");
+                        Refused::new(Kind::Secret, problem)
+                    })?;
+                    filled.extend_from_slice(value.bytes());
+                }
             }
         }
-        let mut value = HeaderValue::from_bytes(&filled).map_err(|_| SecretError::NotVisible)?;
+        let mut value = HeaderValue::from_bytes(&filled).map_err(|_| {
+            Refused::new(Kind::Secret, "a header with its secret is no header value")
+        })?;
         value.set_sensitive(true);
         Ok(value)
     }
@@ -75,4 +83,55 @@ pub(crate) fn mentions_secret(bytes: &[u8]) -> bool {
     bytes
         .windows(OPEN.len())
         .any(|window| window == OPEN.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Template, Refused> {
+        let granted = ["github", "a"].map(|name| name.parse().unwrap());
+        Template::parse(&HeaderValue::from_str(text).unwrap(), &granted)
+    }
+
+    #[test]
+    fn text_without_a_placeholder_is_taken_as_it_is() {
+        for text in [
+            "",
+            "Bearer x",
+            "{{github}}",
+            "{secret:a}",
+            "}}",
+            "caf\u{e9}",
+        ] {
+            let template = parse(text).unwrap();
+            assert!(matches!(template, Template::Plain(value) if value == *text));
+        }
+    }
+
+    #[test]
+    fn a_placeholder_is_whole_and_names_what_is_granted() {
+        for (text, secrets) in [
+            ("{{secret:a}}", 1),
+            ("Bearer {{secret:github}}", 1),
+            ("{{secret:a}}{{secret:a}}-{{secret:github}}}}", 3),
+        ] {
+            let Template::Secret(pieces) = parse(text).unwrap() else {
+                panic!("{text}");
+            };
+            let is_secret = |piece: &&Piece| matches!(piece, Piece::Secret(_));
+            assert_eq!(pieces.iter().filter(is_secret).count(), secrets, "{text}");
+        }
+        for text in [
+            "{{secret:b}}",
+            "{{secret:A}}",
+            "{{secret:}}",
+            "{{secret:a",
+            "{{secret:a}",
+            "{{secret:a}} {{secret:",
+            "{{secret:a}} caf\u{e9}",
+        ] {
+            assert_eq!(parse(text).unwrap_err().kind, Kind::Secret, "{text}");
+        }
+    }
 }

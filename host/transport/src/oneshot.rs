@@ -93,6 +93,7 @@ pub struct Failed {
 pub struct OneShot {
     resolver: Resolver,
     connector: TlsConnector,
+    /// Those of heads; the body is bounded by an [`Allowance`].
     limits: Options,
 }
 
@@ -153,7 +154,7 @@ impl OneShot {
     ) -> Result<Response<Bytes>, Failed> {
         let at = |stage| move |fault| Failed { stage, fault };
         let outgoing = self
-            .outgoing(destination, request)
+            .outgoing(destination, request, deadline)
             .map_err(at(Stage::Check))?;
         let addresses = self
             .addresses(destination, deadline)
@@ -177,7 +178,11 @@ impl OneShot {
         &self,
         destination: &Destination,
         request: Request<Bytes>,
+        deadline: Instant,
     ) -> Result<Outgoing, Fault> {
+        if Instant::now() >= deadline {
+            return Err(Fault::Timeout);
+        }
         let (parts, body) = request.into_parts();
         if !is_origin_form(&parts.uri) {
             let problem = "the target of the request must be a path".to_owned();
@@ -193,9 +198,6 @@ impl OneShot {
         destination: &Destination,
         deadline: Instant,
     ) -> Result<Vec<SocketAddr>, Fault> {
-        if Instant::now() >= deadline {
-            return Err(Fault::Timeout);
-        }
         let mut addresses = match &destination.host {
             Host::Address(address) => vec![SocketAddr::new(*address, destination.port)],
             Host::Name(name) => {

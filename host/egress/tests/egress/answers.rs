@@ -61,6 +61,17 @@ async fn headers_of_the_connection_and_cookies_are_not_for_the_tool() {
 }
 
 #[tokio::test]
+async fn an_answer_to_head_has_the_length_of_a_body_that_does_not_come() {
+    let server = Server::saying("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n").await;
+    let egress = Bed::open_to(server.port).egress();
+    let mut parts = get(&server.url("/"));
+    parts.method = http::Method::HEAD;
+    let answer = ask(&egress, &parts).await.unwrap();
+    assert_eq!(answer.response.headers()["content-length"], "99999999999");
+    assert!(answer.response.body().is_empty());
+}
+
+#[tokio::test]
 async fn a_compressed_body_is_left_alone() {
     // Not even gzip: nobody looks.
     let server = Server::saying(
@@ -147,6 +158,7 @@ async fn a_length_that_lies_gives_no_answer_or_the_length_that_was_said() {
         "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
         "nonsense\r\n\r\n",
     ] {
         assert_eq!(answer(broken).await, Err(Kind::Protocol), "{broken:?}");

@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use bytes::Bytes;
 use http::{Request, Response};
+use rustls::HandshakeKind;
 use thoth_transport::{Allowance, Destination, Failed, Fault, Host, Lookup, OneShot, Reach, Stage};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsAcceptor;
 
-use crate::server::{ALLOW, AMPLE, SHORT, Server};
-use crate::tls::{Authority, TlsServer, pem_file};
+use crate::server::{ALLOW, AMPLE, SHORT, Server, read_request};
+use crate::tls::{Authority, TlsServer, config, pem_file};
 
 const NAME: &str = "api.example";
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -234,7 +237,7 @@ async fn each_failure_says_how_far_it_got() {
         .send(&silent, get("/"), &Allowance::new(9), Instant::now())
         .await
         .unwrap_err();
-    assert_eq!((late.stage, late.fault), (Stage::Resolve, Fault::Timeout));
+    assert_eq!((late.stage, late.fault), (Stage::Check, Fault::Timeout));
 }
 
 /// The name server hangs for good; the deadline does not wait for it.
@@ -284,4 +287,42 @@ async fn a_server_proves_the_name_that_was_asked_for() {
     let untrusting = OneShot::with_lookup(None, answers(&[&["127.0.0.1"]]).0).unwrap();
     let failed = send(&untrusting, &secure("localhost")).await.unwrap_err();
     assert!(matches!(failed.fault, Fault::Tls(_)), "{failed:?}");
+}
+
+/// The server offers to resume; a client that did would be known again.
+#[tokio::test]
+async fn no_two_exchanges_share_a_tls_session() {
+    let authority = Authority::new();
+    let acceptor = TlsAcceptor::from(Arc::new(config(authority.issue("localhost", |_| {}))));
+    let (kinds, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let server = Server::start(move |peer| {
+        let (acceptor, kinds) = (acceptor.clone(), kinds.clone());
+        async move {
+            let mut tls = acceptor.accept(peer.tcp).await.unwrap();
+            kinds.send(tls.get_ref().1.handshake_kind()).unwrap();
+            read_request(&mut tls).await;
+            tls.write_all(ALLOW.as_bytes()).await.unwrap();
+            read_request(&mut tls).await;
+        }
+    })
+    .await;
+    let file = pem_file(&authority.pem());
+    let client = OneShot::with_lookup(Some(file.path()), answers(&[&["127.0.0.1"]]).0).unwrap();
+    let destination = Destination {
+        is_tls: true,
+        ..to(
+            Host::Name("localhost".to_owned()),
+            server.address.port(),
+            Reach::Private,
+        )
+    };
+    for _ in 0..3 {
+        send(&client, &destination).await.unwrap();
+        let kind = seen.recv().await.unwrap();
+        // Resumed handshakes have a kind of their own.
+        assert!(matches!(
+            kind,
+            Some(HandshakeKind::Full | HandshakeKind::FullWithHelloRetryRequest)
+        ));
+    }
 }

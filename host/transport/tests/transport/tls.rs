@@ -23,7 +23,7 @@ pub(crate) struct Authority {
 }
 
 /// A chain of one, and its key.
-type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
+pub(crate) type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 impl Authority {
     pub(crate) fn new() -> Self {
@@ -37,7 +37,11 @@ impl Authority {
         self.issuer.pem()
     }
 
-    fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+    pub(crate) fn issue(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         change(&mut params);
         let key = KeyPair::generate().unwrap();
@@ -137,7 +141,7 @@ pub(crate) fn pem_file(text: &str) -> NamedTempFile {
     file
 }
 
-fn config(identity: Identity) -> ServerConfig {
+pub(crate) fn config(identity: Identity) -> ServerConfig {
     config_for(identity, BOTH)
 }
 
