@@ -13,22 +13,20 @@
 )]
 
 mod files;
+mod grants;
+mod matching;
 mod network;
+mod path;
+mod rule;
 mod secrets;
+mod target;
+mod words;
 
-pub use files::{Access, FileGrant};
+pub use files::{Access, BadFolder, FileGrant};
+pub use grants::{Conflict, Grants, Unused};
+pub use matching::Denied;
 pub use network::{HostPattern, NetworkRule, PathPattern, Scheme};
-pub use secrets::{SecretName, SecretSource};
-
-/// Everything that one tool may reach for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Grants {
-    /// Where its HTTP requests may go. The first rule that matches a request decides.
-    pub network: Vec<NetworkRule>,
-    /// Folders that it sees.
-    pub files: Vec<FileGrant>,
-    /// Names of environment variables of the host's that it sees.
-    pub environment: Vec<String>,
-    /// Secrets that it may name in a header, as `{{secret:NAME}}`. Their values stay in the host.
-    pub secrets: Vec<SecretName>,
-}
+pub use path::BadPath;
+pub use rule::BadRule;
+pub use secrets::{BadSecret, BadVariable, SecretFlag, SecretName, SecretSource, environment_name};
+pub use target::{BadTarget, Host, TARGET_MAX, Target};

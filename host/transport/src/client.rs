@@ -11,7 +11,7 @@ use crate::connection::Connection;
 use crate::dial::Dialer;
 use crate::outgoing::Outgoing;
 use crate::pool::Pool;
-use crate::{ClientError, Fault, Options, Origin};
+use crate::{Allowance, ClientError, Fault, Options, Origin};
 
 /// A pooled HTTP/1.1 client for one [`Origin`]. Clones share connections and limits.
 ///
@@ -137,7 +137,8 @@ impl Shared {
         outgoing: &Outgoing,
         deadline: Instant,
     ) -> Result<Response<Bytes>, Fault> {
-        let exchange = connection.exchange(outgoing.to_request(), self.options.max_response);
+        let allowance = Allowance::new(self.options.max_response);
+        let exchange = connection.exchange(outgoing.to_request(), &allowance);
         timeout_at(deadline, exchange)
             .await
             .unwrap_or(Err(Fault::Timeout))

@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 
 use crate::dial::{describe, tls_problem};
 use crate::stream::{Carrier, Signals, Stream};
-use crate::{Fault, Options};
+use crate::{Allowance, Fault, Options};
 
 /// The smallest buffer that the HTTP library takes.
 const MIN_BUFFER: usize = 8 * 1024;
@@ -65,14 +65,14 @@ impl Connection {
     pub(crate) async fn exchange(
         &mut self,
         request: Request<Full<Bytes>>,
-        max_response: usize,
+        allowance: &Allowance,
     ) -> Result<Response<Bytes>, Fault> {
         self.signals.reset();
         let answer = self.sender.send_request(request);
         let mut answer = pin!(async {
             let response = answer.await.map_err(Failure::Http)?;
             check_framing(response.headers())?;
-            collect(response, max_response).await
+            collect(response, allowance).await
         });
         let result = poll_fn(|cx| {
             // The driver first: what it reads is there for the answer in the same turn.
@@ -161,17 +161,20 @@ fn check_framing(headers: &HeaderMap) -> Result<(), Failure> {
 }
 
 /// Reads the body to its end. Trailers are dropped: nothing here may come after a body.
-async fn collect(response: Response<Incoming>, max: usize) -> Result<Response<Bytes>, Failure> {
+async fn collect(
+    response: Response<Incoming>,
+    allowance: &Allowance,
+) -> Result<Response<Bytes>, Failure> {
     const TOO_LARGE: Failure = Failure::TooLarge("the response's body");
     let (head, mut body) = response.into_parts();
     let announced = body.size_hint().lower();
-    if announced > u64::try_from(max).unwrap_or(u64::MAX) {
+    if announced > u64::try_from(allowance.left()).unwrap_or(u64::MAX) {
         return Err(TOO_LARGE);
     }
     let mut whole = Chunks::None;
     while let Some(frame) = body.frame().await {
         if let Ok(chunk) = frame.map_err(Failure::Http)?.into_data() {
-            if chunk.len() > max - whole.len() {
+            if !allowance.take(chunk.len()) {
                 return Err(TOO_LARGE);
             }
             whole.push(chunk);
@@ -188,14 +191,6 @@ enum Chunks {
 }
 
 impl Chunks {
-    fn len(&self) -> usize {
-        match self {
-            Self::None => 0,
-            Self::One(bytes) => bytes.len(),
-            Self::Many(bytes) => bytes.len(),
-        }
-    }
-
     fn push(&mut self, chunk: Bytes) {
         *self = match std::mem::replace(self, Self::None) {
             Self::None => Self::One(chunk),

@@ -1,31 +1,24 @@
 //! From an origin to a stream: resolve, connect, prove the server's name.
 
-use std::fmt::Display;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::{io, thread};
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
+use crate::resolve::Resolver;
 use crate::stream::Carrier;
 use crate::{ClientError, Fault, Options, Origin, tls};
-
-/// How many names may be looked up at a time.
-///
-/// A lookup holds a thread until the system gives up on it, long after the call that wanted it has
-/// timed out; without a limit, a name server that hangs would pile them up.
-const MAX_LOOKUPS: usize = 4;
 
 /// Opens connections to one origin.
 pub(crate) struct Dialer {
     origin: Origin,
     tls: Option<(TlsConnector, ServerName<'static>)>,
-    lookups: Arc<Semaphore>,
+    resolver: Resolver,
 }
 
 impl Dialer {
@@ -39,7 +32,7 @@ impl Dialer {
         Ok(Self {
             origin,
             tls,
-            lookups: Arc::new(Semaphore::new(MAX_LOOKUPS)),
+            resolver: Resolver::system(),
         })
     }
 
@@ -57,15 +50,9 @@ impl Dialer {
 
     /// The TLS handshake, where the origin has TLS.
     pub(crate) async fn secure(&self, tcp: TcpStream) -> Result<Carrier, Fault> {
-        let Some((connector, name)) = &self.tls else {
-            return Ok(Carrier::Tcp(tcp));
-        };
-        match connector.connect(name.clone(), tcp).await {
-            Ok(stream) => Ok(Carrier::Tls(Box::new(stream))),
-            Err(error) => Err(match tls_problem(&error) {
-                Some(problem) => Fault::Tls(problem),
-                None => Fault::Unreachable(format!("in the tls handshake: {}", describe(&error))),
-            }),
+        match &self.tls {
+            None => Ok(Carrier::Tcp(tcp)),
+            Some((connector, name)) => handshake(connector, name.clone(), tcp).await,
         }
     }
 
@@ -74,38 +61,32 @@ impl Dialer {
         if let Some(address) = self.origin.address() {
             return Ok(vec![SocketAddr::new(address, port)]);
         }
-        let name = self.origin.host().to_owned();
-        let failed =
-            |why: &dyn Display| Fault::Unreachable(format!("cannot resolve the host: {why}"));
-        let lookups = Arc::clone(&self.lookups);
-        let permit = lookups
-            .acquire_owned()
-            .await
-            .map_err(|error| failed(&error))?;
-        let (found, answer) = oneshot::channel();
-        // A thread of its own, not one of the runtime's: a runtime waits for those when it ends, and
-        // a name server that hangs would keep a finished program from ending.
-        let lookup = move || {
-            let addresses = (name.as_str(), port).to_socket_addrs();
-            drop(permit);
-            // Whoever asked may have timed out.
-            let _ = found.send(addresses.map(Iterator::collect::<Vec<_>>));
-        };
-        thread::Builder::new()
-            .name("thoth-lookup".to_owned())
-            .spawn(lookup)
-            .map_err(|error| failed(&error))?;
-        let addresses = answer
-            .await
-            .map_err(|error| failed(&error))?
-            .map_err(|error| failed(&error))?;
+        let addresses = self.resolver.addresses(self.origin.host(), port).await?;
         permitted(&self.origin, addresses)
+    }
+}
+
+/// The TLS handshake: the server must prove that it has this name.
+pub(crate) async fn handshake(
+    connector: &TlsConnector,
+    name: ServerName<'static>,
+    tcp: TcpStream,
+) -> Result<Carrier, Fault> {
+    match connector.connect(name, tcp).await {
+        Ok(stream) => Ok(Carrier::Tls(Box::new(stream))),
+        Err(error) => Err(match tls_problem(&error) {
+            Some(problem) => Fault::Tls(problem),
+            None => Fault::Unreachable(format!("in the tls handshake: {}", describe(&error))),
+        }),
     }
 }
 
 /// Tries one address after the other. Each gets an equal share of the time that is left, so that one
 /// that swallows packets does not use up the turn of the next.
-async fn connect_any(addresses: Vec<SocketAddr>, deadline: Instant) -> Result<TcpStream, Fault> {
+pub(crate) async fn connect_any(
+    addresses: Vec<SocketAddr>,
+    deadline: Instant,
+) -> Result<TcpStream, Fault> {
     let mut last = "the name has no address".to_owned();
     let mut left = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
     for address in addresses {

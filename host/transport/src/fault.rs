@@ -2,10 +2,10 @@
 
 use thiserror::Error;
 
-/// Why [`Client::send`](crate::Client::send) has no response to give.
+/// Why a [`Client`](crate::Client) or a [`OneShot`](crate::OneShot) has no response to give.
 ///
 /// Texts never hold header values, bodies, paths or queries of either side, so they can be logged.
-/// Every variant means that nothing was decided.
+/// Every variant means that there is no answer, not even a part of one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Fault {
     /// No byte of a response was heard: no address, no connection, or closed before it answered.
@@ -23,10 +23,11 @@ pub enum Fault {
     /// What was heard is not one complete HTTP/1.1 response.
     #[error("broken http response: {0}")]
     Protocol(String),
-    /// The named part is larger than its limit in [`Options`](crate::Options).
+    /// The named part is larger than its limit.
     #[error("{0} is over its size limit")]
     TooLarge(&'static str),
-    /// The request is not for this client's origin; nothing was sent.
+    /// The request is not for this client's origin, or its host has an address that may not be
+    /// reached; nothing was sent.
     #[error("request not allowed: {0}")]
     NotAllowed(String),
 }

@@ -1,9 +1,12 @@
-//! The one way by which policy calls leave the process: pooled, bounded HTTP/1.1 to a single origin.
+//! The ways by which HTTP leaves the process: bounded HTTP/1.1, pooled to a single origin for policy
+//! calls, and one exchange at a time for what a tool asks for.
 //!
-//! A [`Client`] knows one [`Origin`] and sends nothing anywhere else. It follows no redirect, reads
-//! no environment variable (no proxy, no certificate store override), speaks HTTP/1.1 only, and
-//! holds every exchange to one deadline and fixed size limits. Whatever goes wrong is a [`Fault`];
-//! there is no partial answer.
+//! A [`Client`] knows one [`Origin`] and sends nothing anywhere else. A [`OneShot`] goes to the
+//! [`Destination`] that it is given, by a connection that nothing else uses, and only if every
+//! address of the host is one that may be reached. Neither follows a redirect or reads an environment
+//! variable (no proxy, no certificate store override); both speak HTTP/1.1 only and hold every
+//! exchange to one deadline and to size limits. Whatever goes wrong is a [`Fault`]; there is no
+//! partial answer.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -29,20 +32,28 @@
     )
 )]
 
+mod address;
+mod allowance;
 mod client;
 mod connection;
 mod dial;
 mod fault;
+mod oneshot;
 mod options;
 mod origin;
 mod outgoing;
 mod pool;
+mod resolve;
 mod secret;
 mod stream;
 mod tls;
 
+pub use address::special_use;
+pub use allowance::Allowance;
 pub use client::Client;
 pub use fault::Fault;
+pub use oneshot::{Destination, Failed, Host, OneShot, Reach, Stage};
 pub use options::{ClientError, Options};
 pub use origin::{Origin, OriginError};
+pub use resolve::Lookup;
 pub use secret::{Secret, SecretError};

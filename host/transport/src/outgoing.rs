@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Request, Uri, Version};
 use http_body_util::Full;
@@ -40,7 +41,20 @@ impl Outgoing {
         options: &Options,
     ) -> Result<Self, Fault> {
         let (parts, body) = request.into_parts();
-        let target = target(&parts.uri, origin)?;
+        if body.len() > options.max_request {
+            return Err(Fault::TooLarge("the request's body"));
+        }
+        Self::to(target(&parts.uri, origin)?, host, parts, body, options)
+    }
+
+    /// Checks the method and the headers of a request whose target and body were checked.
+    pub(crate) fn to(
+        target: Uri,
+        host: &HeaderValue,
+        parts: Parts,
+        body: Bytes,
+        options: &Options,
+    ) -> Result<Self, Fault> {
         // CONNECT would turn the connection into a tunnel to somewhere else.
         if parts.method == Method::CONNECT {
             return Err(Fault::NotAllowed(
@@ -56,9 +70,6 @@ impl Outgoing {
             .map(|(name, value)| name.as_str().len() + value.len() + 4);
         if lines.sum::<usize>() > options.max_head {
             return Err(Fault::TooLarge("the request's head"));
-        }
-        if body.len() > options.max_request {
-            return Err(Fault::TooLarge("the request's body"));
         }
         headers.insert(header::HOST, host.clone());
         Ok(Self {

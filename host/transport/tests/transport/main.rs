@@ -9,6 +9,7 @@
 mod environment;
 mod faults;
 mod limits;
+mod oneshot;
 mod random;
 mod reuse;
 mod server;

@@ -23,7 +23,7 @@ pub(crate) struct Authority {
 }
 
 /// A chain of one, and its key.
-type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
+pub(crate) type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 impl Authority {
     pub(crate) fn new() -> Self {
@@ -37,7 +37,11 @@ impl Authority {
         self.issuer.pem()
     }
 
-    fn issue(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+    pub(crate) fn issue(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         change(&mut params);
         let key = KeyPair::generate().unwrap();
@@ -108,6 +112,10 @@ impl TlsServer {
         )
     }
 
+    pub(crate) fn port(&self) -> u16 {
+        self.0.address.port()
+    }
+
     pub(crate) fn client(&self, trusted: Option<&Authority>) -> Client {
         client(&self.0, trusted)
     }
@@ -127,13 +135,13 @@ fn client(server: &Server, trusted: Option<&Authority>) -> Client {
     .unwrap()
 }
 
-fn pem_file(text: &str) -> NamedTempFile {
+pub(crate) fn pem_file(text: &str) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(text.as_bytes()).unwrap();
     file
 }
 
-fn config(identity: Identity) -> ServerConfig {
+pub(crate) fn config(identity: Identity) -> ServerConfig {
     config_for(identity, BOTH)
 }
 
