@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thoth_core::Mode;
 
-use crate::document::{Node, Table};
+use crate::document::{Key, Node, Place, Table};
 use crate::error::{self, ConfigError, Problem};
 use crate::limits::duration;
 use crate::secrets::{SecretName, SecretSource};
@@ -71,11 +71,17 @@ impl Config {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = error::read(path)?;
         let base = error::folder_of(path)?;
-        Self::parse(&text, &base).map_err(|error| error.in_file(path))
+        let config = Self::parse(&text, &base).and_then(|config| {
+            // A tool that can write this file can grant.
+            config.keeps_private(&[], &[path.to_path_buf()])?;
+            Ok(config)
+        });
+        config.map_err(|error| error.in_file(path))
     }
 
     /// Reads a text. Paths in it are relative to `base`. Components and granted folders must exist;
-    /// nothing else is looked at.
+    /// nothing else is looked at. No folder may expose the state, a key or a secret's file, and none
+    /// that can be written a policy, a component or a program that prints a secret.
     ///
     /// # Errors
     ///
@@ -124,11 +130,71 @@ impl Config {
             }
             tools.push(tool);
         }
-        Ok(Self {
+        let config = Self {
             settings,
             tools,
             secrets,
-        })
+        };
+        let (unseen, unchanged) = config.private();
+        config.keeps_private(&unseen, &unchanged)?;
+        Ok(config)
+    }
+
+    /// What no tool may see, and what none may change.
+    fn private(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let settings = &self.settings;
+        let mut unseen: Vec<_> = [&settings.state_dir, &settings.api_key_file]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
+        let mut unchanged: Vec<_> = [&settings.policy, &settings.ca_file]
+            .into_iter()
+            .flatten()
+            .chain(self.tools.iter().map(|tool| &tool.component))
+            .cloned()
+            .collect();
+        for source in self.secrets.values() {
+            match source {
+                SecretSource::File(path) => unseen.push(path.clone()),
+                SecretSource::Command(words) => unchanged.extend(
+                    words
+                        .first()
+                        .filter(|program| program.contains('/'))
+                        .map(PathBuf::from),
+                ),
+            }
+        }
+        (unseen, unchanged)
+    }
+
+    fn keeps_private(&self, unseen: &[PathBuf], unchanged: &[PathBuf]) -> Result<(), Problem> {
+        for tool in &self.tools {
+            for (folder, line) in tool.grants.files.iter().zip(&tool.lines.files) {
+                let seen = unseen.iter().find(|path| folder.exposes(path));
+                let changed = || {
+                    unchanged
+                        .iter()
+                        .find(|path| folder.is_writable() && folder.exposes(path))
+                };
+                if let Some(path) = seen.or_else(changed) {
+                    let at = Place {
+                        line: *line,
+                        column: 1,
+                    };
+                    return Err(Problem::new(
+                        at,
+                        format_args!(
+                            "the folder exposes `{}`, which is not the tool's: grant a folder apart \
+                             from it{}",
+                            shown(&path.display().to_string()),
+                            if seen.is_none() { ", or read-only" } else { "" }
+                        ),
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -164,7 +230,7 @@ impl Settings {
 }
 
 /// The entries of a table that people name.
-fn entries(node: &Node) -> Result<&[(crate::document::Key, Node)], Problem> {
+fn entries(node: &Node) -> Result<&[(Key, Node)], Problem> {
     let entries = node.entries()?;
     if entries.len() > ENTRIES_MAX {
         return Err(node.problem(format_args!(

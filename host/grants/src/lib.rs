@@ -16,6 +16,7 @@ mod bytes;
 mod config;
 mod document;
 mod error;
+mod exposure;
 mod files;
 mod grants;
 mod limits;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::document::{Node, Table};
 use crate::error::{Problem, Warning};
-use crate::files::FileGrant;
+use crate::files::{BadFolder, FileGrant};
 use crate::grants::{Grants, Unused};
 use crate::limits::LimitSettings;
 use crate::network::NetworkRule;
@@ -209,11 +209,15 @@ fn network(node: &Node) -> Result<NetworkRule, Problem> {
 fn files(node: &Node, base: &Path) -> Result<FileGrant, Problem> {
     let table = node.table(&["host", "guest", "access", "govern"])?;
     let host = table.required("host")?;
+    let guest = table.required("guest")?;
     FileGrant::new(
         &base.join(host.text()?),
-        table.required("guest")?.text()?,
+        guest.text()?,
         table.required("access")?.parsed()?,
         table.flag("govern")?,
     )
-    .map_err(|error| host.problem(error))
+    .map_err(|error| match error {
+        BadFolder::Guest(_) => guest.problem(error),
+        error => host.problem(error),
+    })
 }

@@ -427,6 +427,93 @@ fn a_file_is_read_from_where_it_is() {
     );
 }
 
+#[test]
+fn no_folder_exposes_what_is_not_the_tools() {
+    let place = Place::new();
+    let tool =
+        "[tools.docs]\ncomponent = \"docs_search.wasm\"\n[[tools.docs.files]]\nguest = \"/x\"\n";
+    let read = format!("{tool}access = \"read-only\"\n");
+    let write = format!("{tool}access = \"read-write\"\n");
+    for (settings, folder, allowed) in [
+        (
+            "state_dir = \"state\"",
+            format!("{read}host = \".\""),
+            false,
+        ),
+        (
+            "state_dir = \"docs\"",
+            format!("{read}host = \"docs/sub\""),
+            false,
+        ),
+        (
+            "state_dir = \"state\"",
+            format!("{read}host = \"docs\""),
+            true,
+        ),
+        (
+            "api_key_file = \"docs/key\"",
+            format!("{read}host = \"docs\""),
+            false,
+        ),
+        (
+            "secrets.a.file = \"docs/a\"",
+            format!("{read}host = \"docs\""),
+            false,
+        ),
+        (
+            "policy = \"docs/p.cedar\"",
+            format!("{read}host = \"docs\""),
+            true,
+        ),
+        (
+            "policy = \"docs/p.cedar\"",
+            format!("{write}host = \"docs\""),
+            false,
+        ),
+        (
+            "ca_file = \"docs/ca.pem\"",
+            format!("{write}host = \"docs\""),
+            false,
+        ),
+        (
+            "secrets.a.command = [\"docs/a\"]",
+            format!("{read}host = \"docs\""),
+            true,
+        ),
+        (
+            "secrets.a.command = [\"docs/a\"]",
+            format!("{write}host = \"docs\""),
+            false,
+        ),
+        (
+            "secrets.a.command = [\"docs\"]",
+            format!("{write}host = \"docs\""),
+            true,
+        ),
+        // Its own component.
+        ("", format!("{read}host = \".\""), true),
+        ("", format!("{write}host = \".\""), false),
+    ] {
+        let text = format!("{settings}\n{folder}");
+        let config = place.parse(&text);
+        assert_eq!(config.is_ok(), allowed, "{text}\n{config:?}");
+        if let Err(error) = config {
+            let error = error.to_string();
+            assert!(error.contains("the folder exposes `"), "{error}");
+            assert!(error.starts_with("4:1: "), "{error}");
+        }
+    }
+    // The file itself.
+    let file = place.path.join("out/thoth.toml");
+    let text = write.replace("docs_search", "../docs_search") + "host = \".\"";
+    fs::write(&file, &text).unwrap();
+    let error = Config::read(&file).unwrap_err().to_string();
+    assert!(
+        error.contains("thoth.toml:3:1: the folder exposes `"),
+        "{error}"
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn a_symbolic_link_is_the_component_that_it_leads_to() {
