@@ -11,7 +11,10 @@ fuzz_target!(|text: &str| {
     match wassette::parse(text, Path::new(env!("CARGO_MANIFEST_DIR"))) {
         Err(error) => {
             let error = error.to_string();
-            assert!(!error.contains(char::is_control) && error.chars().count() < 800, "{error}");
+            assert!(
+                !error.contains(char::is_control) && error.chars().count() < 800,
+                "{error}"
+            );
         }
         Ok(policy) => {
             for rule in &policy.grants.network {
@@ -23,9 +26,20 @@ fuzz_target!(|text: &str| {
                 assert!(rule.scheme == Scheme::Https || own_machine);
                 assert!(!rule.allow_private || own_machine || written_out);
             }
-            assert!(policy.grants.files.iter().all(|folder| folder.host.is_dir()));
+            assert!(
+                policy
+                    .grants
+                    .files
+                    .iter()
+                    .all(|folder| folder.host.is_dir())
+            );
             assert!(policy.grants.secrets.is_empty());
-            assert!(policy.limits.memory.is_none_or(|memory| memory <= Bytes(1 << 30)));
+            assert!(
+                policy
+                    .limits
+                    .memory
+                    .is_none_or(|memory| memory <= Bytes(1 << 30))
+            );
         }
     }
 });

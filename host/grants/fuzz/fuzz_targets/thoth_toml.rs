@@ -11,7 +11,10 @@ fuzz_target!(|text: &str| {
     match Config::parse(text, Path::new(env!("CARGO_MANIFEST_DIR"))) {
         Err(error) => {
             let error = error.to_string();
-            assert!(!error.contains(char::is_control) && error.chars().count() < 800, "{error}");
+            assert!(
+                !error.contains(char::is_control) && error.chars().count() < 800,
+                "{error}"
+            );
         }
         Ok(config) => {
             for tool in &config.tools {
@@ -19,7 +22,12 @@ fuzz_target!(|text: &str| {
                 assert!(tool.component.is_file());
                 let grants = &tool.grants;
                 assert!(grants.files.iter().all(|folder| folder.host.is_dir()));
-                assert!(grants.secrets.iter().all(|name| config.secrets.contains_key(name)));
+                assert!(
+                    grants
+                        .secrets
+                        .iter()
+                        .all(|name| config.secrets.contains_key(name))
+                );
                 for rule in &grants.network {
                     assert!(rule.scheme == Scheme::Https || rule.allow_private);
                     assert!(!rule.methods.is_empty());

@@ -13,7 +13,9 @@ fuzz_target!(|text: &str| {
         assert!(!error.to_string().contains(char::is_control));
     }
     let Ok(uri) = url.parse::<Uri>() else { return };
-    let Ok(target) = Target::parse(&Method::GET, &uri) else { return };
+    let Ok(target) = Target::parse(&Method::GET, &uri) else {
+        return;
+    };
 
     let whatwg = url::Url::parse(url).expect("a target that WHATWG cannot read");
     let host = target.host.to_string();
@@ -28,18 +30,34 @@ fuzz_target!(|text: &str| {
     assert_eq!(whatwg.port_or_known_default(), Some(target.port));
     assert_eq!(uri.port_u16().unwrap_or(target.scheme.port()), target.port);
     assert!(whatwg.username().is_empty() && whatwg.password().is_none());
-    assert!(uri.authority().is_some_and(|authority| !authority.as_str().contains('@')));
+    assert!(
+        uri.authority()
+            .is_some_and(|authority| !authority.as_str().contains('@'))
+    );
     if let Host::Name(name) = &target.host {
-        assert!(uri.host().is_some_and(|host| host.eq_ignore_ascii_case(name)));
+        assert!(
+            uri.host()
+                .is_some_and(|host| host.eq_ignore_ascii_case(name))
+        );
     }
     for segment in target.path.split('/').skip(1) {
         assert!(!matches!(segment, "." | ".."));
     }
     assert!(target.path.starts_with('/') && !target.path.contains("//"));
-    assert!(target.path_and_query().bytes().all(|byte| byte.is_ascii_graphic()));
+    assert!(
+        target
+            .path_and_query()
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic())
+    );
 
     // What is sent is read as what was checked.
-    let sent = format!("{}://{}{}", target.scheme, target.authority(), target.path_and_query());
+    let sent = format!(
+        "{}://{}{}",
+        target.scheme,
+        target.authority(),
+        target.path_and_query()
+    );
     let sent: Uri = sent.parse().expect("a target that cannot be sent");
     assert_eq!(Target::parse(&Method::GET, &sent).as_ref(), Ok(&target));
 
@@ -48,7 +66,9 @@ fuzz_target!(|text: &str| {
         network: vec![rule],
         ..Grants::default()
     };
-    let Ok(rule) = grants.rule_for(&target) else { return };
+    let Ok(rule) = grants.rule_for(&target) else {
+        return;
+    };
     assert!(match &rule.host {
         HostPattern::Name(name) => *name == host,
         HostPattern::Below(parent) => host.ends_with(&format!(".{parent}")),
