@@ -138,7 +138,7 @@ impl Builder {
             (None, Some(url)) => {
                 let origin = Origin::parse(url)?;
                 let options = thoth_transport::Options {
-                    ca_file: self.ca_file,
+                    ca_file: self.ca_file.clone(),
                     ..Default::default()
                 };
                 Decider::Remote(Client::new(origin, options)?)
@@ -200,6 +200,7 @@ impl Builder {
                 compiler,
                 engine,
                 slots: Arc::new(Semaphore::new(SLOTS as usize)),
+                ca_file: self.ca_file,
             },
             governors,
             outbox,

@@ -22,6 +22,12 @@ pub fn default_cache_dir() -> Option<PathBuf> {
     xdg("XDG_CACHE_HOME", ".cache")
 }
 
+/// Where the command looks for its configuration: `$XDG_CONFIG_HOME/thoth/thoth.toml`, or
+/// `~/.config/thoth/thoth.toml`. `None` where neither variable is an absolute path.
+pub fn default_config_file() -> Option<PathBuf> {
+    xdg("XDG_CONFIG_HOME", ".config").map(|folder| folder.join("thoth.toml"))
+}
+
 fn xdg(name: &str, below_home: &str) -> Option<PathBuf> {
     let absolute = |name: &str| {
         let path = PathBuf::from(std::env::var_os(name)?);

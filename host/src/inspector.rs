@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::builder;
 use crate::error::Error;
-use crate::tool::{self, Limits, Loader, Tool};
+use crate::tool::{self, Grant, Loader, Tool};
 
 /// Reads what a component offers and imports. It cannot call anything.
 pub struct Inspector(Loader);
@@ -31,6 +31,7 @@ impl Inspector {
             linker: Arc::new(tool::linker(&engine).map_err(Error::Linker)?),
             compiler: builder::compiler(&engine, jail, cache),
             engine,
+            ca_file: None,
             slots: Arc::new(Semaphore::new(0)),
         }))
     }
@@ -46,7 +47,7 @@ impl Inspector {
             loader.load(
                 &path.display().to_string(),
                 &tool::read(&path)?,
-                Limits::default(),
+                Grant::default(),
             )
         })
         .await

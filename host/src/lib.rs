@@ -18,6 +18,8 @@
 )]
 
 mod builder;
+mod clock;
+mod effects;
 mod error;
 mod folders;
 mod governor;
@@ -30,7 +32,7 @@ mod tool;
 
 pub use builder::{Builder, TIMEOUT};
 pub use error::Error;
-pub use folders::{default_cache_dir, default_state_dir, prepare_state_dir};
+pub use folders::{default_cache_dir, default_config_file, default_state_dir, prepare_state_dir};
 pub use identity::Identity;
 pub use inspector::Inspector;
 pub use runtime::{Runtime, Undelivered};
@@ -39,7 +41,9 @@ pub use thoth_core::{
     Capture, Cause, Decision, Evidence, FailureCause, Hold, Mode, Model, Outcome, Refusal,
     ToolFailure, Verdict,
 };
+pub use thoth_egress::Secrets;
 pub use thoth_engine::{CompileLimits, Jail, compile_stdin_to_stdout};
+pub use thoth_grants as grants;
 pub use thoth_outbox::Status;
 pub use thoth_transport::Secret;
-pub use tool::{COMPONENT_MAX, Definition, Limits, Tool, inert};
+pub use tool::{COMPONENT_MAX, Definition, Grant, Limits, Tool, Traces, Usage, inert};

@@ -1,10 +1,12 @@
 //! Between the governor's events and the durable log: keeping them, and sending them on.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use thoth_core::{Event, EventType, Retry};
+use thoth_core::events::Local;
+use thoth_core::{Event, EventType, Retry, Session, Timestamp, ToolCall, ToolFailure};
 use thoth_outbox::{AppendError, Carrier, Outbox, Sent};
+use uuid::Uuid;
 
 use crate::governor::Governors;
 
@@ -23,6 +25,36 @@ impl Recorder {
             body: event.body,
         };
         self.0.append(event).await
+    }
+}
+
+impl Recorder {
+    /// The last event of a call that the governor did not end: see [`thoth_core::events::broken`].
+    pub(crate) fn broken(
+        &self,
+        session: &Session,
+        call: &ToolCall,
+        why: &str,
+        ran: Option<&ToolFailure>,
+    ) -> Event {
+        let random = Uuid::new_v4().into_bytes();
+        thoth_core::events::broken(session, call, random, now(), why, ran)
+    }
+
+    /// The event of a step that the host decides about: see [`thoth_core::events::local`].
+    pub(crate) fn local(&self, session: &Session, call: &ToolCall, step: Local<'_>) -> Event {
+        let random = Uuid::new_v4().into_bytes();
+        thoth_core::events::local(session, call, random, now(), step)
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp {
+        seconds: since.as_secs(),
+        nanoseconds: since.subsec_nanos(),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::governor::Governors;
 use crate::identity::Identity;
 use crate::session::Session;
-use crate::tool::{self, Limits, Loader, Tool};
+use crate::tool::{self, Grant, Limits, Loader, Tool};
 
 /// Loads tools and opens sessions. Everything that can be done once is done here, once.
 ///
@@ -85,16 +85,24 @@ impl Runtime {
         Builder::default()
     }
 
-    /// Loads a component from a file: reads, compiles and links it.
+    /// Loads a component from a file: reads, compiles and links it. It is granted nothing.
     ///
     /// # Errors
     /// The file cannot be read, is not a component, or does not compile or link here.
     pub async fn load(&self, path: impl AsRef<Path>) -> Result<Tool, Error> {
+        self.load_granted(path, self.nothing()).await
+    }
+
+    /// As [`Self::load`], with powers and limits of its own.
+    ///
+    /// # Errors
+    /// As [`Self::load`], and a grant that cannot be made ready: it names the state folder, for
+    /// instance.
+    pub async fn load_granted(&self, path: impl AsRef<Path>, grant: Grant) -> Result<Tool, Error> {
         let path = path.as_ref().to_owned();
         let name = path.display().to_string();
         let loader = self.0.loader.clone();
-        let limits = self.0.limits.clone();
-        tool::blocking(move || loader.load(&name, &tool::read(&path)?, limits))
+        tool::blocking(move || loader.load(&name, &tool::read(&path)?, grant))
             .await?
             .discover()
             .await
@@ -103,15 +111,27 @@ impl Runtime {
     /// Loads a component from its bytes, under a name for messages.
     ///
     /// # Errors
-    /// As [`Self::load`].
-    pub async fn load_bytes(&self, name: &str, bytes: Vec<u8>) -> Result<Tool, Error> {
+    /// As [`Self::load_granted`].
+    pub async fn load_bytes(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+        grant: Grant,
+    ) -> Result<Tool, Error> {
         let name = name.to_owned();
         let loader = self.0.loader.clone();
-        let limits = self.0.limits.clone();
-        tool::blocking(move || loader.load(&name, &bytes, limits))
+        tool::blocking(move || loader.load(&name, &bytes, grant))
             .await?
             .discover()
             .await
+    }
+
+    /// A grant of nothing, with this runtime's limits.
+    pub fn nothing(&self) -> Grant {
+        Grant {
+            limits: self.0.limits.clone(),
+            ..Grant::default()
+        }
     }
 
     /// What an operator should know about how it started: why compiled code is not kept, for
@@ -160,9 +180,5 @@ impl Runtime {
 
     pub(crate) fn governors(&self) -> &Governors {
         &self.0.governors
-    }
-
-    pub(crate) fn tool_time(&self) -> Duration {
-        self.0.limits.time
     }
 }

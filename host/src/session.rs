@@ -10,10 +10,12 @@ use thoth_core::{Decision, FailureCause, Hold, Outcome, Session as Scope, ToolCa
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::governor::Dispatch;
+use crate::clock::Clock;
+use crate::effects::CallEffects;
+use crate::governor::{Dispatch, Notes};
 use crate::identity::Identity;
 use crate::runtime::Runtime;
-use crate::tool::Tool;
+use crate::tool::{Effects, Ran, Surroundings, Tool, Traces};
 
 /// Calls that a session remembers, and the policy service is told of.
 pub const HISTORY: usize = 128;
@@ -22,8 +24,8 @@ pub const HISTORY: usize = 128;
 pub const HOLD_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// Between two questions about a hold: this long at first, then longer, up to [`POLL_MAX`].
-const POLL_MIN: Duration = Duration::from_millis(250);
-const POLL_MAX: Duration = Duration::from_secs(5);
+pub(crate) const POLL_MIN: Duration = Duration::from_millis(250);
+pub(crate) const POLL_MAX: Duration = Duration::from_secs(5);
 
 /// One history of governed calls. Calls may run at the same time; history is kept in the order in
 /// which they end.
@@ -64,6 +66,8 @@ pub struct Call {
     pub tool: String,
     /// What came of it.
     pub outcome: Outcome,
+    /// What it used and said, if it ran.
+    pub traces: Option<Traces>,
     pending: Option<Pending>,
 }
 
@@ -142,17 +146,12 @@ impl Session {
             tool: name.into(),
             arguments: arguments.into(),
         };
-        let outcome = self
-            .runtime
-            .governors()
-            .wrap_tool(
-                &self.now(),
-                &call,
-                dispatch(tool, name, Arc::default()),
-                self.time(),
-            )
-            .await;
-        Ok(self.report(tool, call, outcome))
+        let scope = self.now();
+        let run = Run::new(&self.runtime, tool, &scope, &call, Arc::default());
+        let traces = Arc::clone(&run.traces);
+        let governors = self.runtime.governors();
+        let outcome = governors.wrap_tool(&scope, &call, run.dispatch()).await;
+        Ok(self.report(tool, call, outcome, &traces))
     }
 
     /// Asks the policy service about a call without making it, and without an event.
@@ -218,18 +217,12 @@ impl Session {
             expires,
             taken,
         } = pending;
-        let outcome = self
-            .runtime
-            .governors()
-            .resume(
-                &self.now(),
-                &call,
-                &hold,
-                dispatch(&tool, &call.tool, Arc::clone(&taken)),
-                self.time(),
-            )
-            .await;
-        let mut report = self.report(&tool, call, outcome);
+        let scope = self.now();
+        let run = Run::new(&self.runtime, &tool, &scope, &call, Arc::clone(&taken));
+        let traces = Arc::clone(&run.traces);
+        let governors = self.runtime.governors();
+        let outcome = governors.resume(&scope, &call, &hold, run.dispatch()).await;
+        let mut report = self.report(&tool, call, outcome, &traces);
         if let Some(again) = &mut report.pending {
             again.expires = expires;
             again.taken = taken;
@@ -237,7 +230,13 @@ impl Session {
         report
     }
 
-    fn report(&self, tool: &Tool, call: ToolCall, outcome: Outcome) -> Call {
+    fn report(
+        &self,
+        tool: &Tool,
+        call: ToolCall,
+        outcome: Outcome,
+        traces: &Mutex<Option<Traces>>,
+    ) -> Call {
         if ran(&outcome) {
             let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
             history.push_back(call.tool.clone());
@@ -263,6 +262,7 @@ impl Session {
             session_id: self.scope.session_id.clone(),
             tool: call.tool,
             outcome,
+            traces: traces.lock().unwrap_or_else(PoisonError::into_inner).take(),
             pending,
         }
     }
@@ -272,10 +272,6 @@ impl Session {
         let mut scope = self.scope.clone();
         scope.history = self.history();
         scope
-    }
-
-    fn time(&self) -> Duration {
-        self.runtime.tool_time()
     }
 }
 
@@ -291,30 +287,80 @@ fn ran(outcome: &Outcome) -> bool {
     }
 }
 
-/// The way to run this tool, once, with the arguments that the governor hands over.
-fn dispatch(tool: &Tool, name: &str, taken: Arc<AtomicBool>) -> Dispatch {
-    let tool = tool.clone();
-    let function = name.to_owned();
-    Dispatch {
-        tool: name.into(),
-        run: Box::new(move |arguments| {
-            Box::pin(async move {
-                if taken.swap(true, Ordering::AcqRel) {
-                    return Err(ToolFailure {
-                        cause: FailureCause::HostFault,
-                        message: "this held call has run already".into(),
-                        error: None,
-                    });
-                }
-                let arguments =
-                    thoth_core::json::parse_canonical(&arguments).map_err(|error| ToolFailure {
-                        cause: FailureCause::InvalidArguments,
-                        message: format!("the arguments are not usable: {error}"),
-                        error: None,
-                    })?;
-                let result = tool.run(&function, &arguments).await?;
-                Ok(result.to_string())
-            })
-        }),
+/// One run of a tool, if it comes to that.
+struct Run {
+    tool: Tool,
+    function: String,
+    /// Whether the call has run already, in another copy of it.
+    taken: Arc<AtomicBool>,
+    traces: Arc<Mutex<Option<Traces>>>,
+    around: Surroundings,
+}
+
+impl Run {
+    fn new(
+        runtime: &Runtime,
+        tool: &Tool,
+        scope: &Scope,
+        call: &ToolCall,
+        taken: Arc<AtomicBool>,
+    ) -> Self {
+        let clock = Clock::new(tool.time());
+        let effects = tool.reaches_out().then(|| {
+            let effects = CallEffects::new(
+                runtime.clone(),
+                scope.clone(),
+                call.call_id.clone(),
+                call.tool.clone(),
+                clock.clone(),
+            );
+            Arc::new(effects) as Arc<dyn Effects>
+        });
+        Self {
+            tool: tool.clone(),
+            function: call.tool.clone(),
+            taken,
+            traces: Arc::default(),
+            around: Surroundings { clock, effects },
+        }
+    }
+
+    /// The way to run it, once, with the arguments that the governor hands over.
+    fn dispatch(self) -> Dispatch {
+        let notes = Notes::default();
+        let told = notes.clone();
+        Dispatch {
+            tool: self.function.clone(),
+            notes,
+            run: Box::new(move |arguments| {
+                Box::pin(async move { self.run(&arguments, &told).await })
+            }),
+        }
+    }
+
+    async fn run(self, arguments: &str, notes: &Notes) -> Result<String, ToolFailure> {
+        let failure = |cause, message: String| ToolFailure {
+            cause,
+            message,
+            error: None,
+        };
+        if self.taken.swap(true, Ordering::AcqRel) {
+            let again = "this held call has run already".into();
+            return Err(failure(FailureCause::HostFault, again));
+        }
+        let arguments = thoth_core::json::parse_canonical(arguments).map_err(|error| {
+            let why = format!("the arguments are not usable: {error}");
+            failure(FailureCause::InvalidArguments, why)
+        })?;
+        let around = self.around;
+        // Until now it waited for a decision, which has its own deadline.
+        around.clock.restart(self.tool.time());
+        let Ran { result, traces } = self.tool.run(&self.function, &arguments, around).await;
+        notes.set("usage", traces.usage.to_json());
+        if traces.masked {
+            notes.set("masked", true.into());
+        }
+        *self.traces.lock().unwrap_or_else(PoisonError::into_inner) = Some(traces);
+        result.map(|result| result.to_string())
     }
 }

@@ -14,8 +14,8 @@ use crate::body::Body;
 use crate::request::{object, pending_history};
 use crate::time::{Timestamp, uuid_v4};
 use crate::types::{
-    Capture, Cause, Decision, Event, EventType, Evidence, Mode, Session, ToolCall, ToolFailure,
-    Verdict,
+    Capture, Cause, Decision, Event, EventType, Evidence, FailureCause, Mode, Session, ToolCall,
+    ToolFailure, Verdict,
 };
 
 /// The longest event, in bytes, so that ten of them fit into one request. An event that would be
@@ -41,6 +41,73 @@ pub(crate) struct Scene<'a> {
 pub(crate) struct Judged<'a> {
     pub(crate) decision: &'a Decision,
     pub(crate) duration: Duration,
+}
+
+/// A step of something that a host decides about by itself: an effect of a running tool that the
+/// operator's grant allows, or does not.
+#[derive(Clone, Copy, Debug)]
+pub enum Local<'a> {
+    /// It is about to happen.
+    Requested,
+    /// The grant does not allow it, and why. It did not happen.
+    Refused(&'a str),
+    /// It happened, and failed or not.
+    Done {
+        /// Why it failed, if it did.
+        failed: Option<&'a str>,
+        /// How long it took.
+        duration: Duration,
+    },
+}
+
+/// The event of such a step.
+#[must_use]
+pub fn local(
+    session: &Session,
+    call: &ToolCall,
+    random: [u8; 16],
+    now: Timestamp,
+    local: Local<'_>,
+) -> Event {
+    let scene = Scene {
+        session,
+        call,
+        arguments: None,
+        uuid: &uuid_v4(random),
+        now,
+    };
+    let decision = |verdict, reason: &str, code: &str| Decision {
+        verdict,
+        reason: reason.to_string(),
+        evidence: Evidence {
+            reason_code: Some(code.to_string()),
+            ..Evidence::default()
+        },
+    };
+    match local {
+        Local::Requested => pre(scene),
+        Local::Refused(why) => {
+            let decision = decision(Verdict::Block(Cause::Policy), why, "not_granted");
+            let judged = Judged {
+                decision: &decision,
+                duration: Duration::ZERO,
+            };
+            block(scene, judged)
+        }
+        Local::Done { failed, duration } => {
+            let decision = decision(Verdict::Allow, "", "granted");
+            let judged = Judged {
+                decision: &decision,
+                duration,
+            };
+            let failure = failed.map(|why| ToolFailure {
+                cause: FailureCause::ToolError,
+                message: why.to_string(),
+                error: None,
+            });
+            post(scene, judged, failure.as_ref().map_or(Ok(("null", 0)), Err))
+        }
+    }
 }
 
 /// The last event of a call whose governor failed, for the host that saw it fail: the tool did not

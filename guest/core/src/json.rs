@@ -184,8 +184,8 @@ pub(crate) fn write_object(out: &mut String, members: &Map<String, Value>) {
 
 /// The members as RFC 8785 sorts them: by the UTF-16 code units of their names.
 fn in_order(members: &Map<String, Value>) -> Vec<(&String, &Value)> {
-    // The map is in the order of bytes, which differs beyond the basic plane only.
-    if members.keys().all(|name| name.is_ascii()) {
+    // The map may be ordered by bytes already, which is the same but beyond the basic plane.
+    if members.keys().all(|name| name.is_ascii()) && members.keys().is_sorted() {
         return members.iter().collect();
     }
     struct Member<'a>(&'a String, &'a Value);

@@ -79,6 +79,10 @@ impl Problem {
             .collect();
         Self { at, message }
     }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
 }
 
 impl From<Problem> for ConfigError {

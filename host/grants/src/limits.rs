@@ -7,6 +7,8 @@ use thoth_core::parse_duration;
 use crate::bytes::Bytes;
 use crate::document::Node;
 use crate::error::Problem;
+use crate::toml_tree;
+use crate::words::shown;
 
 /// The most linear memory that a call can be given.
 pub(crate) const MEMORY_MAX: Bytes = Bytes(1 << 30);
@@ -52,6 +54,62 @@ pub struct LimitSettings {
 }
 
 impl LimitSettings {
+    /// Reads limits from flags, `NAME=VALUE` each: the keys and values of a `limits` table.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the first flag that cannot be used.
+    pub fn from_flags(flags: &[String]) -> Result<Self, String> {
+        let mut text = String::new();
+        for flag in flags {
+            let form = || {
+                format!(
+                    "`{}` is not a limit: write it as `fuel=1000000`",
+                    shown(flag)
+                )
+            };
+            let (name, value) = flag.split_once('=').ok_or_else(form)?;
+            let is_name = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+            if name.is_empty() || !name.bytes().all(is_name) {
+                return Err(form());
+            }
+            let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+            match is_number {
+                true => text.push_str(&format!("{name} = {value}\n")),
+                // A text of TOML escapes as Rust does, where nothing strange is in it.
+                false if value.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                    text.push_str(&format!("{name} = {value:?}\n"));
+                }
+                false => return Err(form()),
+            }
+        }
+        let node = toml_tree::parse(&text).map_err(|problem| problem.message().to_owned())?;
+        Self::from_node(&node).map_err(|problem| problem.message().to_owned())
+    }
+
+    /// These, with `other`'s where it says something.
+    #[must_use]
+    pub fn overridden_by(self, other: Self) -> Self {
+        Self {
+            time: other.time.or(self.time),
+            fuel: other.fuel.or(self.fuel),
+            memory: other.memory.or(self.memory),
+            table_elements: other.table_elements.or(self.table_elements),
+            instances: other.instances.or(self.instances),
+            handles: other.handles.or(self.handles),
+            resources: other.resources.or(self.resources),
+            hostcall: other.hostcall.or(self.hostcall),
+            random: other.random.or(self.random),
+            output: other.output.or(self.output),
+            result: other.result.or(self.result),
+            requests: other.requests.or(self.requests),
+            request_bytes: other.request_bytes.or(self.request_bytes),
+            response_bytes: other.response_bytes.or(self.response_bytes),
+            open_files: other.open_files.or(self.open_files),
+            write_bytes: other.write_bytes.or(self.write_bytes),
+        }
+    }
+
     pub(crate) fn from_node(node: &Node) -> Result<Self, Problem> {
         let table = node.table(&[
             "time",
@@ -114,4 +172,40 @@ fn within(node: &Node, most: Bytes) -> Result<Bytes, Problem> {
         return Err(node.problem(format_args!("`{size}` is not between 1B and {most}")));
     }
     Ok(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(texts: &[&str]) -> Result<LimitSettings, String> {
+        let flags: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+        LimitSettings::from_flags(&flags)
+    }
+
+    #[test]
+    fn flags_say_what_a_limits_table_says() {
+        let limits = flags(&["fuel=1000", "memory=16MiB", "time=250ms"]).unwrap();
+        assert_eq!(limits.fuel, Some(1000));
+        assert_eq!(limits.memory, Some(Bytes(16 << 20)));
+        assert_eq!(limits.time, Some(Duration::from_millis(250)));
+        assert_eq!(flags(&[]), Ok(LimitSettings::default()));
+    }
+
+    #[test]
+    fn a_flag_that_is_no_limit_is_named() {
+        for (text, part) in [
+            ("fuel", "fuel=1000000"),
+            ("feul=1", "fuel"),
+            ("fuel=0", "without fuel"),
+            ("memory=2GiB", "2GiB"),
+            ("fuel=1\nmemory=2", "write it as"),
+            ("a.b=1", "write it as"),
+            ("=1", "write it as"),
+        ] {
+            let error = flags(&[text]).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+        assert!(flags(&["fuel=1", "fuel=2"]).is_err());
+    }
 }

@@ -84,7 +84,9 @@ fn resolve(args: &Resolve, resolution: Resolution) -> Result<Exit> {
 }
 
 fn open(state: &StateArgs) -> Result<Store> {
-    let file = state.dir()?.join("enforcer.db");
+    let file = state
+        .dir(&state.config.read()?.settings)?
+        .join("enforcer.db");
     if !file.exists() {
         let missing = format!(
             "no holds are kept in `{}`; name the state folder of the enforcer with `--state-dir`",

@@ -9,7 +9,8 @@ use serde_json::Value;
 use thoth_host::{Call, Mode, Outcome, Runtime, Tool, inert};
 
 use super::enforcer::stopped;
-use super::settings::{IdentityArgs, LimitArgs, PolicyArgs, StateArgs, call_id, duration};
+use super::grants::{GrantArgs, LimitArgs, private};
+use super::settings::{IdentityArgs, PolicyArgs, StateArgs, call_id, duration};
 use super::{Exit, Usage, report};
 
 /// How long the command waits for its events to be delivered.
@@ -26,7 +27,9 @@ const ARGUMENTS_MAX: u64 = 1 << 20;
 #[command(after_help = "Examples:\n  \
     thoth call docs.wasm search_docs '{\"query\": \"leave\"}' --policy policy.cedar\n  \
     echo '{\"query\": \"leave\"}' | thoth call docs.wasm search_docs - --enforcer-url https://enforce.acme.example\n  \
-    thoth call bank.wasm transfer @payment.json --policy policy.cedar --wait 0s --json")]
+    thoth call bank.wasm transfer @payment.json --policy policy.cedar --wait 0s --json\n  \
+    thoth call fetch.wasm fetch_json '{\"url\": \"https://api.example.com/v1/items\"}' \\\n    \
+    --allow-net 'https://api.example.com/v1/* GET govern' --policy policy.cedar")]
 pub(super) struct Args {
     /// The component, a .wasm file.
     component: PathBuf,
@@ -42,6 +45,8 @@ pub(super) struct Args {
     wait: Option<Duration>,
     #[command(flatten)]
     policy: PolicyArgs,
+    #[command(flatten)]
+    grants: GrantArgs,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
@@ -61,21 +66,24 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     {
         args.arguments = args.tool.take();
     }
-    let identity = args.identity.identity()?;
+    let config = args.state.config.read()?;
+    let settings = &config.settings;
+    let identity = args.identity.identity(settings)?;
     let observe = identity.mode == Mode::Observe;
-    let runtime = args
-        .policy
-        .builder()?
-        .state_dir(args.state.dir()?)
-        .limits(args.limits.limits())
-        .build()
-        .await?;
+    let state = args.state.dir(settings)?;
+    let private = private(settings, &state, args.policy.policy_file());
+    let granted = args
+        .grants
+        .granted(&config, &args.limits, &args.component, &private)?;
+    let builder = args.policy.builder(settings)?;
+    let runtime = builder.state_dir(&state).build().await?;
     let arguments = read_arguments(args.arguments.as_deref())?;
     let tool = noticed(
         &format!("compiling {}", args.component.display()),
-        runtime.load(&args.component),
+        runtime.load_granted(&args.component, granted.grant.clone()),
     )
     .await?;
+    granted.check(&tool)?;
     for notice in runtime.notices().iter().chain(tool.notices()) {
         say!("thoth: {}", inert(notice, 300));
     }

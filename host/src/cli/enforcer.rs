@@ -68,7 +68,7 @@ async fn serve(args: Serve) -> Result<Exit> {
         .into());
     }
     let policy = Policy::load(&args.policy)?;
-    let state = args.state.dir()?;
+    let state = args.state.dir(&args.state.config.read()?.settings)?;
     thoth_host::prepare_state_dir(&state)?;
     let store = Store::open(&state.join("enforcer.db"))?;
     let key = match &args.api_key_file {

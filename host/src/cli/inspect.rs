@@ -5,10 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use serde_json::{Value, json};
+use thoth_host::grants::Grants;
 use thoth_host::{Inspector, Tool, default_cache_dir, inert};
 
 use super::Exit;
 use super::call::noticed;
+use super::grants::{ConfigArgs, GrantArgs, LimitArgs};
 use super::settings::jail;
 
 /// Show a component's tools with their schemas, its imports and its digest. Nothing of it runs.
@@ -19,6 +21,12 @@ pub(super) struct Args {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    grants: GrantArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// Runs the command.
@@ -29,10 +37,16 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
         inspector.load(&args.component),
     )
     .await?;
+    let config = args.config.read()?;
+    let granted = args
+        .grants
+        .granted(&config, &args.limits, &args.component, &[])?;
+    granted.check(&tool)?;
+    let grants = &granted.grant.grants;
     let text = if args.json {
-        format!("{:#}\n", document(&tool))
+        format!("{:#}\n", document(&tool, grants))
     } else {
-        page(&tool)
+        page(&tool, grants)
     };
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -40,7 +54,7 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
     }
 }
 
-fn document(tool: &Tool) -> Value {
+fn document(tool: &Tool, grants: &Grants) -> Value {
     let tools: Vec<Value> = tool
         .definitions()
         .iter()
@@ -68,10 +82,16 @@ fn document(tool: &Tool) -> Value {
         "tools": tools,
         "refused": refused,
         "imports": tool.imports(),
+        "grants": {
+            "network": grants.network.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "files": grants.files.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "environment": grants.environment,
+            "secrets": grants.secrets.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        },
     })
 }
 
-fn page(tool: &Tool) -> String {
+fn page(tool: &Tool, grants: &Grants) -> String {
     let mut out = format!(
         "{} · {} · sha256:{}\n",
         tool.name(),
@@ -100,12 +120,16 @@ fn page(tool: &Tool) -> String {
             out.push('\n');
         }
     }
-    out.push_str("\nimports: what it could ask for; nothing is granted\n");
+    out.push_str("\nimports: what it could ask for\n");
     for import in tool.imports() {
         out.push_str(&format!("  {}\n", inert(import, 300)));
     }
     if tool.imports().is_empty() {
         out.push_str("  none\n");
+    }
+    out.push_str("\ngranted: what it gets\n");
+    for line in grants.to_string().lines() {
+        out.push_str(&format!("  {}\n", inert(line, 500)));
     }
     out.push_str("\nthoth inspect --json prints the schemas; thoth call runs a tool\n");
     out

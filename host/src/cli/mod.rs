@@ -3,6 +3,7 @@
 mod approvals;
 mod call;
 mod enforcer;
+mod grants;
 mod inspect;
 mod report;
 mod settings;

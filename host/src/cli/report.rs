@@ -47,6 +47,17 @@ pub(super) fn json(call: &Call) -> Value {
     report.insert("outcome".into(), outcome.into());
     report.insert("tool".into(), call.tool.as_str().into());
     report.append(&mut out);
+    if let Some(traces) = &call.traces {
+        report.insert("usage".into(), traces.usage.to_json());
+        for (key, text) in [("stdout", &traces.stdout), ("stderr", &traces.stderr)] {
+            if !text.is_empty() {
+                report.insert(key.into(), text.as_str().into());
+            }
+        }
+        if traces.masked {
+            report.insert("masked".into(), true.into());
+        }
+    }
     report.insert("session_id".into(), json!(call.session_id));
     report.insert("call_id".into(), json!(call.call_id));
     Value::Object(report)

@@ -1,18 +1,22 @@
 //! Flags and `THOTH_*` variables that several commands share. A flag wins over its variable.
 
 use std::env;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::builder::TypedValueParser as _;
 use thoth_core::parse_duration;
+use thoth_host::grants::Settings;
 use thoth_host::{
-    Builder, Capture, Identity, Jail, Limits, Mode, Model, Runtime, Secret, default_cache_dir,
+    Builder, Capture, Identity, Jail, Mode, Model, Runtime, Secret, default_cache_dir,
 };
 use uuid::Uuid;
 
 use super::Usage;
+use super::grants::ConfigArgs;
 
 /// Who decides, and how long that may take.
 #[derive(Debug, clap::Args)]
@@ -31,9 +35,9 @@ pub(super) struct PolicyArgs {
     /// Trust the certificate authorities in this PEM file as well.
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-    /// Total deadline of one policy call, for instance 500ms or 5s.
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = deadline)]
-    timeout: Duration,
+    /// Total deadline of one policy call, for instance 500ms [default: 5s].
+    #[arg(long, value_name = "DURATION", value_parser = deadline)]
+    timeout: Option<Duration>,
 }
 
 /// Where events, holds and keys are kept.
@@ -42,15 +46,19 @@ pub(super) struct StateArgs {
     /// Keep events and holds in this folder [default: $XDG_STATE_HOME/thoth].
     #[arg(long, value_name = "DIR")]
     pub(super) state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
 }
 
 impl StateArgs {
     /// The folder.
-    pub(super) fn dir(&self) -> Result<PathBuf> {
-        Ok(match &self.state_dir {
-            Some(dir) => dir.clone(),
-            None => thoth_host::default_state_dir()?,
-        })
+    pub(super) fn dir(&self, settings: &Settings) -> Result<PathBuf> {
+        Ok(
+            match self.state_dir.as_ref().or(settings.state_dir.as_ref()) {
+                Some(dir) => dir.clone(),
+                None => thoth_host::default_state_dir()?,
+            },
+        )
     }
 }
 
@@ -66,36 +74,14 @@ pub(super) fn jail() -> Result<Jail> {
     })
 }
 
-/// What one tool call may use.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Limits")]
-pub(super) struct LimitArgs {
-    /// Wall-clock time of one tool call [default: 30s].
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    tool_timeout: Option<Duration>,
-    /// Linear memory of one tool call in MiB, at most 1024 [default: 256].
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    max_memory: Option<u32>,
-}
-
-impl LimitArgs {
-    pub(super) fn limits(&self) -> Limits {
-        let mut limits = Limits::default();
-        if let Some(time) = self.tool_timeout {
-            limits.time = time;
-        }
-        if let Some(mib) = self.max_memory {
-            limits.memory = (mib as usize) << 20;
-        }
-        limits
-    }
-}
-
 impl PolicyArgs {
     /// A builder with these settings.
-    pub(super) fn builder(&self) -> Result<Builder> {
+    pub(super) fn builder(&self, settings: &Settings) -> Result<Builder> {
         refuse_fail_open()?;
-        let mut builder = Runtime::builder().timeout(self.timeout).compiler(jail()?);
+        let mut builder = Runtime::builder().compiler(jail()?);
+        if let Some(timeout) = self.timeout.or(settings.timeout) {
+            builder = builder.timeout(timeout);
+        }
         if let Some(cache) = default_cache_dir() {
             builder = builder.cache_dir(cache);
         }
@@ -105,11 +91,15 @@ impl PolicyArgs {
             builder = builder.policy_file(file);
         } else if let Some(url) = self.enforcer_url.clone().or_else(|| var("THOTH_API_URL")) {
             builder = builder.enforcer_url(url);
+        } else if let Some(file) = &settings.policy {
+            builder = builder.policy_file(file);
+        } else if let Some(url) = &settings.enforcer_url {
+            builder = builder.enforcer_url(url);
         }
-        if let Some(file) = &self.ca_file {
+        if let Some(file) = self.ca_file.as_ref().or(settings.ca_file.as_ref()) {
             builder = builder.ca_file(file);
         }
-        if let Some(key) = self.api_key()? {
+        if let Some(key) = self.api_key(settings)? {
             builder = builder.api_key(key);
         }
         if let Some(token) = var("THOTH_EVENT_INGEST_TOKEN") {
@@ -118,16 +108,31 @@ impl PolicyArgs {
         Ok(builder)
     }
 
-    fn api_key(&self) -> Result<Option<Secret>> {
-        if let Some(file) = &self.api_key_file {
-            let text = std::fs::read_to_string(file)
-                .with_context(|| format!("cannot read the API key from `{}`", file.display()))?;
-            return secret("the API key file", text.trim()).map(Some);
-        }
-        var("THOTH_API_KEY")
-            .map(|key| secret("THOTH_API_KEY", key.trim()))
-            .transpose()
+    /// The policy file that a flag names.
+    pub(super) fn policy_file(&self) -> Option<&Path> {
+        self.policy.as_deref()
     }
+
+    fn api_key(&self, settings: &Settings) -> Result<Option<Secret>> {
+        if let Some(file) = &self.api_key_file {
+            return key_file(file).map(Some);
+        }
+        if let Some(key) = var("THOTH_API_KEY") {
+            return secret("THOTH_API_KEY", key.trim()).map(Some);
+        }
+        settings.api_key_file.as_deref().map(key_file).transpose()
+    }
+}
+
+/// The longest file that is read for a key, in bytes.
+const KEY_FILE_MAX: u64 = 64 << 10;
+
+fn key_file(file: &Path) -> Result<Secret> {
+    let mut text = String::new();
+    File::open(file)
+        .and_then(|opened| opened.take(KEY_FILE_MAX).read_to_string(&mut text))
+        .with_context(|| format!("cannot read the API key from `{}`", file.display()))?;
+    secret("the API key file", text.trim())
 }
 
 fn secret(what: &str, text: &str) -> Result<Secret> {
@@ -195,24 +200,29 @@ pub(super) struct IdentityArgs {
 
 impl IdentityArgs {
     /// The identity, from flags and variables.
-    pub(super) fn identity(&self) -> Result<Identity> {
+    pub(super) fn identity(&self, settings: &Settings) -> Result<Identity> {
         let pick = |flag: &Option<String>, names: &[&str]| {
             flag.clone()
                 .or_else(|| names.iter().find_map(|name| var(name)))
         };
-        let text = |flag, names| pick(flag, names).unwrap_or_default();
+        let text = |flag, names, setting: &Option<String>| {
+            let said = pick(flag, names).or_else(|| setting.clone());
+            said.unwrap_or_default()
+        };
         let mut identity = Identity::new(
-            text(&self.tenant_id, &["THOTH_TENANT_ID"]),
-            text(&self.agent_id, &["THOTH_AGENT_ID"]),
+            text(&self.tenant_id, &["THOTH_TENANT_ID"], &settings.tenant),
+            text(&self.agent_id, &["THOTH_AGENT_ID"], &settings.agent),
         )
-        .user(text(&self.user_id, &["THOTH_USER_ID"]));
-        let scope = text(&self.scope, &["THOTH_APPROVED_SCOPE"]);
-        identity = identity.scope(
-            scope
-                .split(',')
-                .map(str::trim)
-                .filter(|tool| !tool.is_empty()),
-        );
+        .user(text(&self.user_id, &["THOTH_USER_ID"], &settings.user));
+        identity = match pick(&self.scope, &["THOTH_APPROVED_SCOPE"]) {
+            Some(scope) => identity.scope(
+                scope
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|tool| !tool.is_empty()),
+            ),
+            None => identity.scope(settings.scope.iter().flatten().map(String::as_str)),
+        };
         if let Some(id) = &self.session_id {
             if id.trim().is_empty() {
                 return Err(Usage(
@@ -228,9 +238,10 @@ impl IdentityArgs {
         ) {
             (Some(mode), _) => mode,
             (None, Some(mode)) => mode.parse().map_err(|error| Usage(format!("{error}")))?,
-            (None, None) => Mode::Block,
+            (None, None) => settings.mode.unwrap_or(Mode::Block),
         };
-        if let Some(environment) = pick(&self.environment, &["THOTH_ENV", "THOTH_ENVIRONMENT"]) {
+        let environment = pick(&self.environment, &["THOTH_ENV", "THOTH_ENVIRONMENT"]);
+        if let Some(environment) = environment.or_else(|| settings.environment.clone()) {
             identity.environment = environment;
         }
         identity.trace_id = pick(&self.trace_id, &["THOTH_ENFORCEMENT_TRACE_ID"]);
@@ -273,7 +284,7 @@ fn json_object(name: &str) -> Result<Option<String>> {
 }
 
 /// A variable that says something.
-fn var(name: &str) -> Option<String> {
+pub(super) fn var(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 

@@ -9,6 +9,7 @@ use thoth_outbox::AppendError;
 use super::bindings::thoth::governance::{outbox, tool, types};
 use super::convert;
 use super::state::{Active, Dispatch, GovernorState};
+use crate::clock::Clock;
 
 impl Active {
     pub(super) fn new(
@@ -18,6 +19,7 @@ impl Active {
         resumed: bool,
     ) -> Self {
         Self {
+            notes: dispatch.notes.clone(),
             dispatch: Some(dispatch),
             call_id: call.call_id.clone(),
             ran: Arc::default(),
@@ -63,6 +65,8 @@ impl tool::Host for GovernorState {
             active.ran.store(true, Ordering::Release);
             Some(dispatch)
         });
+        // What is dispatched has its own limit.
+        let _parked = self.clock.as_ref().map(Clock::park);
         let result = match dispatch {
             Some(dispatch) => (dispatch.run)(arguments).await,
             None => Err(ToolFailure {

@@ -7,6 +7,7 @@ mod bindings;
 mod convert;
 mod egress;
 mod imports;
+mod notes;
 #[cfg(test)]
 mod rogue_test;
 mod state;
@@ -14,20 +15,21 @@ mod state;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use thoth_core::{
     Cause, Decision, EmitError, Event, Evidence, FailureCause, Hold, Outcome, Refusal, Retry,
-    Session, Timestamp, ToolCall, ToolFailure, Verdict,
+    Session, ToolCall, ToolFailure, Verdict,
 };
-use tokio::time::timeout;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 
 use self::bindings::{Governor as Bindings, GovernorPre};
 pub(crate) use self::egress::Service;
+pub(crate) use self::notes::Notes;
 pub(crate) use self::state::Dispatch;
 use self::state::{Active, GovernorState};
+use crate::clock::Clock;
 use crate::error::Error;
 use crate::outbox::Recorder;
 
@@ -89,26 +91,33 @@ impl Governors {
         })
     }
 
-    /// One governed call. `time` is what the tool itself may take; the policy call has its own
-    /// deadline.
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// One governed call. The policy call has its own deadline, and so has what is dispatched.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the call; an event says so.
     pub(crate) async fn wrap_tool(
         &self,
         session: &Session,
         call: &ToolCall,
         dispatch: Dispatch,
-        time: Duration,
     ) -> Outcome {
         let active = Active::new(session, call, dispatch, false);
         let ran = Arc::clone(&active.ran);
+        let unfinished = self.unfinished(session, call, &ran);
         let (wit_session, wit_call) = (convert::session(session), convert::call(call));
         let outcome = self
-            .with(Some(active), time, async |warm| {
+            .with(Some(active), async |warm| {
                 let wrapping = warm.bindings.thoth_governance_wrapping();
                 wrapping
                     .call_wrap_tool(&mut warm.store, &wit_session, &wit_call)
                     .await
             })
             .await;
+        unfinished.end();
         match outcome {
             Ok(outcome) => convert::outcome(outcome),
             Err(broken) => self.broken(session, call, broken, &ran).await,
@@ -122,23 +131,24 @@ impl Governors {
         call: &ToolCall,
         hold: &Hold,
         dispatch: Dispatch,
-        time: Duration,
     ) -> Outcome {
         let active = Active::new(session, call, dispatch, true);
         let ran = Arc::clone(&active.ran);
+        let unfinished = self.unfinished(session, call, &ran);
         let (wit_session, wit_call, wit_hold) = (
             convert::session(session),
             convert::call(call),
             convert::hold_out(hold),
         );
         let outcome = self
-            .with(Some(active), time, async |warm| {
+            .with(Some(active), async |warm| {
                 let wrapping = warm.bindings.thoth_governance_wrapping();
                 wrapping
                     .call_resume(&mut warm.store, &wit_session, &wit_call, &wit_hold)
                     .await
             })
             .await;
+        unfinished.end();
         match outcome {
             Ok(outcome) => convert::outcome(outcome),
             Err(broken) => self.broken(session, call, broken, &ran).await,
@@ -159,16 +169,9 @@ impl Governors {
             message: format!("the tool was started, and then: {reason}"),
             error: None,
         });
-        let since = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let now = Timestamp {
-            seconds: since.as_secs(),
-            nanoseconds: since.subsec_nanos(),
-        };
-        let random = uuid::Uuid::new_v4().into_bytes();
-        let event =
-            thoth_core::events::broken(session, call, random, now, &reason, failure.as_ref());
+        let event = self
+            .recorder
+            .broken(session, call, &reason, failure.as_ref());
         if let Err(error) = self.recorder.append(event).await {
             reason = format!("{reason} (and that could not be recorded: {error})");
         }
@@ -183,11 +186,26 @@ impl Governors {
         }
     }
 
+    fn unfinished<'a>(
+        &'a self,
+        session: &'a Session,
+        call: &'a ToolCall,
+        ran: &'a AtomicBool,
+    ) -> Unfinished<'a> {
+        Unfinished {
+            recorder: &self.recorder,
+            session,
+            call,
+            ran,
+            ended: false,
+        }
+    }
+
     /// Decides about a call without running it.
     pub(crate) async fn enforce(&self, session: &Session, call: &ToolCall) -> Decision {
         let (session, call) = (convert::session(session), convert::call(call));
         let decision = self
-            .with(None, Duration::ZERO, async |warm| {
+            .with(None, async |warm| {
                 let policy = warm.bindings.thoth_governance_policy();
                 policy.call_enforce(&mut warm.store, &session, &call).await
             })
@@ -206,7 +224,7 @@ impl Governors {
     pub(crate) async fn emit(&self, events: &[Event]) -> Result<u32, EmitError> {
         let events: Vec<_> = events.iter().map(convert::event_out).collect();
         let receipt = self
-            .with(None, Duration::ZERO, async |warm| {
+            .with(None, async |warm| {
                 let interface = warm.bindings.thoth_governance_events();
                 interface.call_emit_events(&mut warm.store, &events).await
             })
@@ -228,20 +246,21 @@ impl Governors {
     async fn with<T>(
         &self,
         active: Option<Active>,
-        time: Duration,
         run: impl AsyncFnOnce(&mut Warm) -> wasmtime::Result<T>,
     ) -> Result<T, Broken> {
         let mut warm = self.take().await.map_err(Broken::from)?;
         warm.calls += 1;
         let state = warm.store.data_mut();
         state.egress.reset();
+        // A governor asks once and has as long again for everything else, and each of two events may
+        // wait for the log's lock. While a tool runs its own limit counts.
+        let limit = (self.timeout + MARGIN + APPEND) * 2;
+        let clock = Clock::new(limit);
+        state.clock = Some(clock.clone());
         state.active = active;
-        // A governor asks once and has as long again for everything else; a tool may wait for a slot
-        // as long as it may run; and each of two events may wait for the log's lock.
-        let limit = (self.timeout + MARGIN + time + APPEND) * 2;
-        let result = match timeout(limit, run(&mut warm)).await {
-            Ok(result) => result.map_err(Broken::from),
-            Err(_elapsed) => Err(Broken(format!("the governor took longer than {limit:?}"))),
+        let result = match clock.limit(run(&mut warm)).await {
+            Some(result) => result.map_err(Broken::from),
+            None => Err(Broken(format!("the governor took longer than {limit:?}"))),
         }?;
         warm.store.data_mut().active = None;
         if warm.calls < CALLS_MAX {
@@ -274,6 +293,43 @@ impl Governors {
             bindings,
             calls: 0,
         })
+    }
+}
+
+/// A call on its way. If it is given up before its end, an event says that, and whether its tool ran.
+struct Unfinished<'a> {
+    recorder: &'a Recorder,
+    session: &'a Session,
+    call: &'a ToolCall,
+    ran: &'a AtomicBool,
+    ended: bool,
+}
+
+impl Unfinished<'_> {
+    fn end(mut self) {
+        self.ended = true;
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let why = "the call was given up";
+        let failure = self.ran.load(Ordering::Acquire).then(|| ToolFailure {
+            cause: FailureCause::Cancelled,
+            message: why.into(),
+            error: None,
+        });
+        let event = self
+            .recorder
+            .broken(self.session, self.call, why, failure.as_ref());
+        // Outside of a runtime nothing can be appended; the call's first event is in the log.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let recorder = self.recorder.clone();
+            runtime.spawn(async move { recorder.append(event).await });
+        }
     }
 }
 

@@ -51,6 +51,7 @@ impl Bed {
         let runs = Arc::clone(&self.runs);
         Dispatch {
             tool: "sing".into(),
+            notes: Default::default(),
             run: Box::new(move |_| {
                 runs.fetch_add(1, Ordering::SeqCst);
                 Box::pin(async { Ok("\"ran\"".into()) })
@@ -78,7 +79,7 @@ impl Bed {
         let before = self.runs.load(Ordering::SeqCst);
         let outcome = self
             .governors
-            .wrap_tool(&session, &call, self.dispatch(), Duration::from_millis(100))
+            .wrap_tool(&session, &call, self.dispatch())
             .await;
         (outcome, self.runs.load(Ordering::SeqCst) - before)
     }
@@ -156,13 +157,7 @@ async fn a_held_call_does_not_run_unasked() {
         };
         let outcome = bed
             .governors
-            .resume(
-                &session,
-                &call,
-                &Hold::default(),
-                bed.dispatch(),
-                Duration::ZERO,
-            )
+            .resume(&session, &call, &Hold::default(), bed.dispatch())
             .await;
         assert!(is_not_allowed(&outcome), "{mode}: {outcome:?}");
         assert_eq!(bed.runs.load(Ordering::SeqCst), 0);

@@ -12,6 +12,8 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::egress::{Egress, Service};
+use super::notes::Notes;
+use crate::clock::Clock;
 use crate::outbox::Recorder;
 
 /// A governor is our own code, and small; these limits only catch a broken one.
@@ -21,6 +23,8 @@ const RESOURCES_MAX: usize = 1_024;
 /// The tool of one governed call: its name, and the way to run it. It can be run once, by type.
 pub(crate) struct Dispatch {
     pub(crate) tool: String,
+    /// What the host adds to the call's events.
+    pub(crate) notes: Notes,
     pub(crate) run: Box<dyn FnOnce(String) -> RunFuture + Send>,
 }
 
@@ -31,6 +35,7 @@ pub(crate) type RunFuture =
 pub(super) struct Active {
     pub(super) dispatch: Option<Dispatch>,
     pub(super) call_id: String,
+    pub(super) notes: Notes,
     /// Whether the tool was started.
     pub(super) ran: Arc<AtomicBool>,
     /// Whether this is a resumption, whose event went before the question was first asked.
@@ -48,6 +53,8 @@ pub(crate) struct GovernorState {
     pub(super) egress: Egress,
     pub(super) recorder: Recorder,
     pub(super) active: Option<Active>,
+    /// The time limit of the call in flight.
+    pub(super) clock: Option<Clock>,
 }
 
 impl GovernorState {
@@ -71,16 +78,18 @@ impl GovernorState {
             egress: Egress::new(service.clone(), timeout + super::MARGIN),
             recorder,
             active: None,
+            clock: None,
         }
     }
 
     /// Keeps an event, and remembers that the call in flight has one.
     pub(super) async fn append(&mut self, event: Event) -> Result<(), thoth_outbox::AppendError> {
-        let call_id = event.call_id.clone();
-        self.recorder.append(event).await?;
-        if let Some(active) = &mut self.active {
-            active.recorded |= active.call_id == call_id;
-        }
+        let active = self.active.as_mut();
+        let Some(active) = active.filter(|active| active.call_id == event.call_id) else {
+            return self.recorder.append(event).await;
+        };
+        self.recorder.append(active.notes.annotate(event)).await?;
+        active.recorded = true;
         Ok(())
     }
 }

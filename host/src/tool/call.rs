@@ -3,13 +3,22 @@
 use serde_json::Value;
 use thoth_core::{FailureCause, ToolFailure};
 use thoth_values::{Function, LiftError, Lifted};
-use tokio::time::{Instant, timeout_at};
+use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
 use wasmtime::component::{ComponentExportIndex, InstancePre, Val};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
-use super::state::{self, ToolState};
-use super::{Entry, Tool, one_line};
+use super::output::readable;
+use super::state::{self, Surroundings, ToolState};
+use super::usage::Traces;
+use super::{Entry, Tool, mask, one_line};
+
+/// How one run ended, and what is known of it besides.
+pub(crate) struct Ran {
+    pub(crate) result: Result<Value, ToolFailure>,
+    pub(crate) traces: Traces,
+}
 
 impl Tool {
     /// Runs one function. The arguments are checked against its parameters before anything of the
@@ -17,54 +26,71 @@ impl Tool {
     ///
     /// # Cancel safety
     /// Dropping the future drops the store, and with it whatever the tool was doing.
-    pub(crate) async fn run(&self, name: &str, arguments: &Value) -> Result<Value, ToolFailure> {
-        let Some(at) = self.position(name) else {
-            return Err(failure(FailureCause::UnknownTool, self.unknown(name)));
+    pub(crate) async fn run(&self, name: &str, arguments: &Value, around: Surroundings) -> Ran {
+        let start = Instant::now();
+        let mut traces = Traces::default();
+        let mut result = match self.slot(&around).await {
+            Ok(_slot) => self.enter(name, arguments, &around, &mut traces).await,
+            Err(failure) => Err(failure),
         };
-        // A pool that is full is waited for, within the call's own time.
-        let deadline = Instant::now() + self.0.limits.time;
-        let Ok(Ok(_slot)) = timeout_at(deadline, self.0.slots.acquire()).await else {
-            let busy = "no free slot for another instance within the time limit";
-            return Err(failure(FailureCause::HostFault, busy.into()));
-        };
-        match &self.0.entry {
-            Entry::Provider(_) => self.provide(name, arguments).await,
-            Entry::Functions { pre, functions } => match functions.get(at) {
-                Some((function, index)) => self.enter(pre, function, *index, arguments).await,
-                None => Err(failure(FailureCause::UnknownTool, self.unknown(name))),
-            },
+        traces.usage.wall = start.elapsed();
+        if let Some(policy) = &self.0.powers.egress {
+            traces.masked |= mask::outcome(&policy.secrets, &mut result);
+        }
+        Ran { result, traces }
+    }
+
+    /// A pool that is full is waited for, within the call's own time.
+    async fn slot(&self, around: &Surroundings) -> Result<SemaphorePermit<'_>, ToolFailure> {
+        match around.clock.limit(self.0.slots.acquire()).await {
+            Some(Ok(slot)) => Ok(slot),
+            Some(Err(_)) | None => Err(failure(
+                FailureCause::HostFault,
+                "no free slot for another instance within the time limit".into(),
+            )),
         }
     }
 
     async fn enter(
         &self,
-        pre: &InstancePre<ToolState>,
-        function: &Function,
-        index: ComponentExportIndex,
+        name: &str,
         arguments: &Value,
+        around: &Surroundings,
+        traces: &mut Traces,
     ) -> Result<Value, ToolFailure> {
-        let arguments = function
-            .lower(arguments)
-            .map_err(|misfit| failure(FailureCause::InvalidArguments, misfit.to_string()))?;
-        let limits = &self.0.limits;
-        let mut store = self.store()?;
-        let called = timeout_at(Instant::now() + limits.time, async {
-            let instance = pre.instantiate_async(&mut store).await?;
-            let entry = instance
-                .get_func(&mut store, index)
-                .ok_or_else(|| wasmtime::format_err!("the function is gone"))?;
-            let mut results = vec![Val::Bool(false); function.result_slots()];
-            entry
-                .call_async(&mut store, &arguments, &mut results)
-                .await?;
-            Ok::<_, wasmtime::Error>(results)
-        });
-        let results = match called.await {
-            Err(_elapsed) => return Err(self.out_of_time()),
-            Ok(Err(error)) => return Err(self.classify(&store, &error)),
-            Ok(Ok(results)) => results,
+        let unknown = || failure(FailureCause::UnknownTool, self.unknown(name));
+        let at = self.position(name).ok_or_else(unknown)?;
+        let prepared = match &self.0.entry {
+            Entry::Provider(_) => None,
+            Entry::Functions { functions, .. } => {
+                let (function, index) = functions.get(at).ok_or_else(unknown)?;
+                let arguments = function.lower(arguments);
+                let arguments = arguments.map_err(|misfit| {
+                    failure(FailureCause::InvalidArguments, misfit.to_string())
+                })?;
+                Some((function, *index, arguments))
+            }
         };
-        match function.lift(&results, limits.result) {
+        let mut store = self.store(around)?;
+        let result = match (&self.0.entry, prepared) {
+            (Entry::Functions { pre, .. }, Some((function, index, values))) => {
+                let called = around
+                    .clock
+                    .limit(invoke(&mut store, pre, function, index, &values));
+                match called.await {
+                    Some(Ok(results)) => self.lifted(function, &results),
+                    Some(Err(error)) => Err(self.classify(&store, &error)),
+                    None => Err(self.out_of_time()),
+                }
+            }
+            _ => self.provide(&mut store, name, arguments, around).await,
+        };
+        self.take_stock(&store, traces);
+        result
+    }
+
+    fn lifted(&self, function: &Function, results: &[Val]) -> Result<Value, ToolFailure> {
+        match function.lift(results, self.0.powers.limits.result) {
             Ok(Lifted::Completed(value)) => Ok(value),
             Ok(Lifted::ToolError(error)) => Err(ToolFailure {
                 cause: FailureCause::ToolError,
@@ -76,8 +102,37 @@ impl Tool {
         }
     }
 
-    pub(super) fn store(&self) -> Result<Store<ToolState>, ToolFailure> {
-        state::store(&self.0.engine, &self.0.limits)
+    /// What the call used and said, before its store goes.
+    fn take_stock(&self, store: &Store<ToolState>, traces: &mut Traces) {
+        let state = store.data();
+        let usage = &mut traces.usage;
+        let fuel = self.0.powers.limits.fuel;
+        usage.fuel = fuel.saturating_sub(store.get_fuel().unwrap_or(fuel));
+        usage.memory_peak = state.limiter.memory_peak();
+        if let Some(egress) = &state.egress {
+            let used = egress.usage();
+            usage.requests = used.requests;
+            usage.request_bytes = used.request_bytes;
+            usage.response_bytes = used.response_bytes;
+        }
+        for (output, text) in [
+            (&state.stdout, &mut traces.stdout),
+            (&state.stderr, &mut traces.stderr),
+        ] {
+            let (total, kept) = output.taken();
+            usage.output_bytes = usage.output_bytes.saturating_add(total);
+            let policy = self.0.powers.egress.as_ref();
+            let (kept, masked) = match policy.map(|policy| policy.secrets.mask(&kept)) {
+                Some((kept_masked, true)) => (kept_masked.into_owned(), true),
+                Some((_, false)) | None => (kept, false),
+            };
+            traces.masked |= masked;
+            *text = readable(total, &kept);
+        }
+    }
+
+    pub(super) fn store(&self, around: &Surroundings) -> Result<Store<ToolState>, ToolFailure> {
+        state::store(&self.0.engine, &self.0.powers, around)
             .map_err(|error| failure(FailureCause::HostFault, one_line(&error)))
     }
 
@@ -98,7 +153,7 @@ impl Tool {
                 "no room for another instance".into(),
             );
         }
-        let limits = &self.0.limits;
+        let limits = &self.0.powers.limits;
         if let Some(hit) = store.data().limiter.hit() {
             let message = match hit {
                 FailureCause::LimitMemory => format!(
@@ -162,17 +217,33 @@ impl Tool {
     }
 
     pub(super) fn out_of_time(&self) -> ToolFailure {
-        let message = format!("the tool took longer than {:?}", self.0.limits.time);
+        let message = format!("the tool took longer than {:?}", self.0.powers.limits.time);
         failure(FailureCause::LimitTime, message)
     }
 
     pub(super) fn too_large(&self) -> ToolFailure {
         let message = format!(
             "the result is over the limit of {} bytes",
-            self.0.limits.result
+            self.0.powers.limits.result
         );
         failure(FailureCause::LimitResult, message)
     }
+}
+
+async fn invoke(
+    store: &mut Store<ToolState>,
+    pre: &InstancePre<ToolState>,
+    function: &Function,
+    index: ComponentExportIndex,
+    arguments: &[Val],
+) -> wasmtime::Result<Vec<Val>> {
+    let instance = pre.instantiate_async(&mut *store).await?;
+    let entry = instance
+        .get_func(&mut *store, index)
+        .ok_or_else(|| wasmtime::format_err!("the function is gone"))?;
+    let mut results = vec![Val::Bool(false); function.result_slots()];
+    entry.call_async(store, arguments, &mut results).await?;
+    Ok(results)
 }
 
 fn trap_name(trap: Trap) -> String {

@@ -1,5 +1,6 @@
 //! From bytes to a [`Tool`]: compile, link, find what it offers.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use thoth_engine::{Compiler, Source};
@@ -9,9 +10,10 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use super::admission::admit;
+use super::grant::{Grant, Powers};
 use super::provider::{self, bindings::ToolProviderPre};
 use super::state::ToolState;
-use super::{Definition, Entry, Limits, Loaded, Tool, one_line};
+use super::{Definition, Entry, Loaded, Tool, one_line};
 use crate::error::Error;
 
 /// What loading needs of the process.
@@ -21,12 +23,14 @@ pub(crate) struct Loader {
     pub(crate) compiler: Compiler,
     pub(crate) linker: Arc<Linker<ToolState>>,
     pub(crate) slots: Arc<Semaphore>,
+    /// Authorities that tools' servers may be signed by besides the public web's.
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 impl Loader {
     /// Compiles and links a component. Blocks for as long as that takes: milliseconds to seconds.
     /// Nothing of it is instantiated, so a provider's tools are not known yet.
-    pub(crate) fn load(&self, name: &str, bytes: &[u8], limits: Limits) -> Result<Tool, Error> {
+    pub(crate) fn load(&self, name: &str, bytes: &[u8], grant: Grant) -> Result<Tool, Error> {
         admit(name, bytes)?;
         let fail = |why: String| Error::Load {
             name: name.into(),
@@ -89,7 +93,8 @@ impl Loader {
             refused,
             entry,
             engine: self.engine.clone(),
-            limits,
+            grants: grant.grants.clone(),
+            powers: Powers::new(grant, self.ca_file.as_deref())?,
             slots: Arc::clone(&self.slots),
         };
         if let Entry::Functions { functions, .. } = &loaded.entry {

@@ -5,17 +5,24 @@
 mod admission;
 mod call;
 mod definition;
+mod effects;
+mod egress;
+mod grant;
 mod limits;
 mod load;
+mod mask;
 mod output;
 mod provider;
 mod state;
+mod usage;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
+use thoth_grants::Grants;
 use thoth_values::{Function, Refused};
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
@@ -23,13 +30,18 @@ use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 pub use self::admission::COMPONENT_MAX;
 pub(crate) use self::admission::read;
+pub(crate) use self::call::Ran;
 pub use self::definition::Definition;
+pub(crate) use self::effects::{Act, Effect, Effects, Later};
+pub use self::grant::Grant;
+use self::grant::Powers;
 pub use self::limits::Limits;
 pub(crate) use self::load::{Loader, blocking};
 pub use self::output::inert;
 use self::provider::bindings::ToolProviderPre;
 use self::state::ToolState;
-pub(crate) use self::state::linker;
+pub(crate) use self::state::{Surroundings, linker};
+pub use self::usage::{Traces, Usage};
 
 /// An untrusted component, compiled and linked once, ready for calls. Cheap to clone.
 #[derive(Clone)]
@@ -46,7 +58,8 @@ struct Loaded {
     refused: Vec<Refused>,
     entry: Entry,
     engine: Engine,
-    limits: Limits,
+    grants: Grants,
+    powers: Powers,
     slots: Arc<Semaphore>,
 }
 
@@ -128,6 +141,21 @@ impl Tool {
                 None => Err(self.unknown(name)),
             },
         }
+    }
+
+    /// What it is granted.
+    pub fn grants(&self) -> &Grants {
+        &self.0.grants
+    }
+
+    /// Whether it is granted anything that has effects.
+    pub(crate) fn reaches_out(&self) -> bool {
+        self.0.powers.egress.is_some()
+    }
+
+    /// The time that one call of it may take.
+    pub(crate) fn time(&self) -> Duration {
+        self.0.powers.limits.time
     }
 
     fn position(&self, name: &str) -> Option<usize> {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
@@ -11,22 +11,38 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 /// A sink that keeps the first bytes written to it and counts the rest.
 #[derive(Clone)]
 pub(crate) struct Output {
-    kept: Arc<Mutex<Vec<u8>>>,
+    written: Arc<Mutex<Written>>,
     cap: usize,
+}
+
+#[derive(Default)]
+struct Written {
+    kept: Vec<u8>,
+    total: u64,
 }
 
 impl Output {
     pub(crate) fn new(cap: usize) -> Self {
         Self {
-            kept: Arc::default(),
+            written: Arc::default(),
             cap,
         }
     }
 
+    /// How much was written, and the beginning of it.
+    pub(crate) fn taken(&self) -> (u64, Vec<u8>) {
+        let written = self.lock();
+        (written.total, written.kept.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The last line that says anything, with what could drive a terminal made visible.
     pub(crate) fn last_line(&self) -> Option<String> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = String::from_utf8_lossy(&kept);
+        let written = self.lock();
+        let text = String::from_utf8_lossy(&written.kept);
         let line = text.lines().map(str::trim).rfind(|line| {
             !line.is_empty() && !line.starts_with("note: run with `RUST_BACKTRACE")
         })?;
@@ -34,10 +50,23 @@ impl Output {
     }
 
     fn write(&self, bytes: &[u8]) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = self.cap.saturating_sub(kept.len()).min(bytes.len());
-        kept.extend(bytes.iter().take(room));
+        let mut written = self.lock();
+        let room = self.cap.saturating_sub(written.kept.len()).min(bytes.len());
+        written.kept.extend(bytes.iter().take(room));
+        let more = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        written.total = written.total.saturating_add(more);
     }
+}
+
+/// What a guest wrote, for people: line by line, inert, with a mark where it was cut.
+pub(super) fn readable(total: u64, kept: &[u8]) -> String {
+    let text = String::from_utf8_lossy(kept);
+    let mut lines: Vec<String> = text.lines().map(|line| inert(line, usize::MAX)).collect();
+    let left = total.saturating_sub(u64::try_from(kept.len()).unwrap_or(u64::MAX));
+    if left > 0 {
+        lines.push(format!("… {left} bytes more"));
+    }
+    lines.join("\n")
 }
 
 /// Text from a guest, cut to `most` characters, with control, bidirectional and invisible

@@ -3,12 +3,14 @@
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use thoth_core::{FailureCause, ToolFailure};
-use tokio::time::{Instant, timeout_at};
+use wasmtime::Store;
 
 use self::bindings::exports::thoth::governance::tool as wit_tool;
 use self::bindings::thoth::governance::types as wit;
 use super::call::failure;
+use super::state::{Surroundings, ToolState};
 use super::{Definition, Entry, Tool, inert};
+use crate::clock::Clock;
 use crate::error::Error;
 
 /// The bindings of the world that such a component has.
@@ -40,9 +42,16 @@ impl Tool {
             name: self.0.name.clone(),
             why,
         };
-        let limits = &self.0.limits;
-        let mut store = self.store().map_err(|failure| fail(failure.message))?;
-        let listed = timeout_at(Instant::now() + limits.time, async {
+        let limits = &self.0.powers.limits;
+        // Before any call there is nobody to ask about effects, so there are none.
+        let around = Surroundings {
+            clock: Clock::new(limits.time),
+            effects: None,
+        };
+        let mut store = self
+            .store(&around)
+            .map_err(|failure| fail(failure.message))?;
+        let listed = around.clock.limit(async {
             let provider = pre.instantiate_async(&mut store).await?;
             provider
                 .thoth_governance_tool()
@@ -50,14 +59,14 @@ impl Tool {
                 .await
         });
         let listed = match listed.await {
-            Err(_elapsed) => {
+            None => {
                 return Err(fail(format!(
                     "`list-tools` took longer than {:?}",
                     limits.time
                 )));
             }
-            Ok(Err(error)) => return Err(fail(self.classify(&store, &error).message)),
-            Ok(Ok(listed)) => listed,
+            Some(Err(error)) => return Err(fail(self.classify(&store, &error).message)),
+            Some(Ok(listed)) => listed,
         };
         let schemas = listed.iter().map(|tool| {
             tool.input_schema.len() + tool.output_schema.as_ref().map_or(0, String::len)
@@ -86,25 +95,28 @@ impl Tool {
     /// Hands a call to a provider.
     pub(super) async fn provide(
         &self,
+        store: &mut Store<ToolState>,
         name: &str,
         arguments: &Value,
+        around: &Surroundings,
     ) -> Result<Value, ToolFailure> {
         let Entry::Provider(pre) = &self.0.entry else {
             return Err(failure(FailureCause::UnknownTool, self.unknown(name)));
         };
-        let limits = &self.0.limits;
-        let mut store = self.store()?;
+        let limits = &self.0.powers.limits;
         let arguments = arguments.to_string();
-        let called = timeout_at(Instant::now() + limits.time, async {
-            let provider = pre.instantiate_async(&mut store).await?;
+        let called = around.clock.limit(async {
+            let provider = pre.instantiate_async(&mut *store).await?;
             let interface = provider.thoth_governance_tool();
-            interface.call_call_tool(&mut store, name, &arguments).await
+            interface
+                .call_call_tool(&mut *store, name, &arguments)
+                .await
         });
         let result = match called.await {
-            Err(_elapsed) => return Err(self.out_of_time()),
-            Ok(Err(error)) => return Err(self.classify(&store, &error)),
-            Ok(Ok(Err(error))) => return Err(claimed(error, limits.result)),
-            Ok(Ok(Ok(result))) => result,
+            None => return Err(self.out_of_time()),
+            Some(Err(error)) => return Err(self.classify(store, &error)),
+            Some(Ok(Err(error))) => return Err(claimed(error, limits.result)),
+            Some(Ok(Ok(result))) => result,
         };
         if result.len() > limits.result {
             return Err(self.too_large());

@@ -1,72 +1,99 @@
-//! What one tool call's store holds. An absent field is an absent power: no network, no files, no
-//! environment, no arguments, and nothing of the governor's.
+//! What one tool call's store holds. An absent field is an absent power, and nothing of the governor's
+//! is here.
 
-use std::time::Instant;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use http::HeaderName;
+use thoth_egress::Egress;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{
-    Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
-    WasiHttpView,
-};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::limits::{Limiter, Limits};
+use super::effects::Effects;
+use super::egress::{Outgoing, Way};
+use super::grant::Powers;
+use super::limits::Limiter;
 use super::output::Output;
+use crate::clock::Clock;
 
 /// The data of a tool's store.
 pub(crate) struct ToolState {
     wasi: WasiCtx,
     http: WasiHttpCtx,
-    egress: NoEgress,
+    outgoing: Outgoing,
     table: ResourceTable,
+    pub(super) egress: Option<Egress>,
     pub(super) limiter: Limiter,
+    pub(super) stdout: Output,
     pub(super) stderr: Output,
 }
 
+/// What one call of a tool has around it.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    /// Its time limit.
+    pub(crate) clock: Clock,
+    /// Who decides about its effects; without one it has none, whatever its grant.
+    pub(crate) effects: Option<Arc<dyn Effects>>,
+}
+
 impl ToolState {
-    fn new(limits: &Limits) -> Self {
-        let stderr = Output::new(limits.output);
+    fn new(powers: &Powers, around: &Surroundings) -> Self {
+        let limits = &powers.limits;
+        let (stdout, stderr) = (Output::new(limits.output), Output::new(limits.output));
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.resources);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(32 << 10);
-        // Nothing is inherited and nothing preopened; sockets and name look-up are off. Those are
-        // the builder's defaults, and said again because this is where they must not change.
+        // Nothing is inherited; sockets and name look-up are off. Those are the builder's defaults,
+        // and said again because this is where they must not change.
         let wasi = WasiCtx::builder()
-            .stdout(Output::new(limits.output))
+            .stdout(stdout.clone())
             .stderr(stderr.clone())
+            .envs(&powers.environment)
             .max_random_size(limits.random)
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
             .build();
+        let way = powers.egress.as_ref().zip(around.effects.as_ref());
+        let way = way.map(|(policy, effects)| Way {
+            egress: Egress::new(Arc::clone(policy)),
+            effects: Arc::clone(effects),
+            clock: around.clock.clone(),
+            body_max: policy.budgets.request_bytes,
+        });
         Self {
             wasi,
             http,
-            egress: NoEgress,
             table,
+            egress: way.as_ref().map(|way| way.egress.clone()),
+            outgoing: Outgoing(way),
             limiter: Limiter::new(limits),
+            stdout,
             stderr,
         }
     }
 }
 
-/// A fresh, limited store. The epoch only makes wasm yield; the wall clock around the call ends it.
-pub(super) fn store(engine: &Engine, limits: &Limits) -> wasmtime::Result<Store<ToolState>> {
-    let mut store = Store::new(engine, ToolState::new(limits));
+/// A fresh, limited store. The epoch only makes wasm yield; the clock around the call ends it.
+pub(super) fn store(
+    engine: &Engine,
+    powers: &Powers,
+    around: &Surroundings,
+) -> wasmtime::Result<Store<ToolState>> {
+    let limits = &powers.limits;
+    let mut store = Store::new(engine, ToolState::new(powers, around));
     store.limiter(|state| &mut state.limiter);
     store.set_fuel(limits.fuel)?;
     store.set_hostcall_fuel(limits.hostcall);
-    store.set_max_component_handles(limits.resources);
+    store.set_max_component_handles(limits.handles);
     store.set_epoch_deadline(1);
     // Yielding lets the timer fire, but a store that is polled late would go on for a tick more:
     // past its deadline it traps.
-    let deadline = Instant::now() + limits.time;
+    let clock = around.clock.clone();
     store.epoch_deadline_callback(move |_| {
-        Ok(if Instant::now() >= deadline {
+        Ok(if clock.is_over() {
             wasmtime::UpdateDeadline::Interrupt
         } else {
             wasmtime::UpdateDeadline::Yield(1)
@@ -75,8 +102,8 @@ pub(super) fn store(engine: &Engine, limits: &Limits) -> wasmtime::Result<Store<
     Ok(store)
 }
 
-/// Everything a tool can import: WASI 0.2 without a power behind it, and nothing else. Linking is
-/// not granting: sockets, files and requests are refused when they are used.
+/// Everything a tool can import: WASI 0.2, and nothing else. Linking is not granting: sockets, files
+/// and requests are refused when they are used, unless they are granted.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<ToolState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -96,42 +123,9 @@ impl WasiView for ToolState {
 impl WasiHttpView for ToolState {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView {
-            hooks: &mut self.egress,
+            hooks: &mut self.outgoing,
             table: &mut self.table,
             ctx: &mut self.http,
         }
     }
 }
-
-/// A tool's way out: none.
-struct NoEgress;
-
-impl WasiHttpHooks for NoEgress {
-    fn is_forbidden_header(&mut self, _: &HeaderName) -> bool {
-        false
-    }
-
-    fn send_request(
-        &mut self,
-        request: http::Request<WasiBody>,
-        _: Option<RequestOptions>,
-        _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
-    ) -> Box<dyn Future<Output = SendResult> + Send> {
-        Box::new(async move {
-            // The body is drained, or the guest would see a broken stream and not the denial.
-            let mut body = request.into_body();
-            while let Some(Ok(frame)) = http_body_util::BodyExt::frame(&mut body).await {
-                drop::<Result<Bytes, _>>(frame.into_data());
-            }
-            Err(HttpError::HttpRequestDenied)
-        })
-    }
-}
-
-type SendResult = Result<
-    (
-        http::Response<WasiBody>,
-        Box<dyn Future<Output = Result<(), HttpError>> + Send>,
-    ),
-    HttpError,
->;

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use percent_encoding::percent_decode_str;
-use uuid::Uuid;
 
 /// The longest tool or method name, in bytes.
 const MAX_WORD: usize = 128;
@@ -19,8 +18,9 @@ pub(super) fn is_tool(text: &str) -> bool {
     !text.is_empty() && text.len() <= MAX_WORD && !text.chars().any(char::is_control)
 }
 
-pub(super) fn is_uuid(text: &str) -> bool {
-    Uuid::try_parse(text).is_ok_and(|uuid| uuid.hyphenated().to_string() == text)
+/// A call's id; a caller may choose its own, so it need not be a UUID.
+pub(super) fn is_call_id(text: &str) -> bool {
+    (1..=256).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A token (RFC 9110 section 5.6.2). Methods are case-sensitive but servers are not always, so `post`

@@ -112,7 +112,7 @@ impl<'a> Origin<'a> {
     fn read(members: &Members<'a>) -> Result<Self, Malformed> {
         Ok(Self {
             tool: members.text("tool", "a tool's name", form::is_tool)?,
-            parent_call_id: members.text("parent_call_id", "a UUID", form::is_uuid)?,
+            parent_call_id: members.text("parent_call_id", "a call's id", form::is_call_id)?,
             number: members.integer("number", "a whole number from 1", 1, MAX_INTEGER)?,
         })
     }

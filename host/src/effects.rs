@@ -1,0 +1,237 @@
+//! The effects of one running call: each is recorded before it happens, and is a governed call of its
+//! own where the grant says so.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use thoth_core::events::Local;
+use thoth_core::{FailureCause, Hold, Outcome, Session as Scope, ToolCall, ToolFailure};
+use tokio::time::Instant;
+
+use crate::clock::Clock;
+use crate::governor::{Dispatch, Notes};
+use crate::runtime::Runtime;
+use crate::session::{HOLD_TIMEOUT, POLL_MAX, POLL_MIN};
+use crate::tool::{Act, Effect, Effects, Later};
+
+/// Who decides about the effects of one call.
+pub(crate) struct CallEffects(Arc<Parent>);
+
+/// The call whose effects they are.
+struct Parent {
+    runtime: Runtime,
+    scope: Scope,
+    call_id: String,
+    tool: String,
+    clock: Clock,
+    effects: AtomicU32,
+}
+
+impl CallEffects {
+    pub(crate) fn new(
+        runtime: Runtime,
+        scope: Scope,
+        call_id: String,
+        tool: String,
+        clock: Clock,
+    ) -> Self {
+        Self(Arc::new(Parent {
+            runtime,
+            scope,
+            call_id,
+            tool,
+            clock,
+            effects: AtomicU32::new(0),
+        }))
+    }
+}
+
+impl Effects for CallEffects {
+    fn perform(&self, effect: Effect, act: Act) -> Later<Result<(), String>> {
+        let parent = Arc::clone(&self.0);
+        Box::pin(async move {
+            let govern = effect.govern;
+            let (call, notes) = parent.next(effect);
+            if govern {
+                parent.governed(call, notes, act).await
+            } else {
+                parent.granted(&call, &notes, act).await
+            }
+        })
+    }
+
+    fn refused(&self, effect: Effect, why: String) -> Later<()> {
+        let parent = Arc::clone(&self.0);
+        Box::pin(async move {
+            let (call, notes) = parent.next(effect);
+            let refused = Local::Refused(&why);
+            // It does not happen either way; a log that cannot be written says so for the call itself.
+            let _ = parent.record(&call, &notes, refused).await;
+        })
+    }
+}
+
+impl Parent {
+    /// The effect as a call of its own, under its parent's id and a number.
+    fn next(&self, effect: Effect) -> (ToolCall, Notes) {
+        let number = self.effects.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut arguments = effect.arguments;
+        arguments.insert("tool".into(), self.tool.clone().into());
+        arguments.insert("parent_call_id".into(), self.call_id.clone().into());
+        arguments.insert("number".into(), number.into());
+        let call = ToolCall {
+            call_id: format!("{}.{number}", self.call_id),
+            tool: effect.tool.into(),
+            arguments: Value::Object(arguments.clone()).to_string(),
+        };
+        // A query can hold what nobody wants in a log.
+        arguments.remove("query");
+        let notes = Notes::default();
+        notes.set("effect", Value::Object(arguments));
+        (call, notes)
+    }
+
+    /// An effect that the grant alone decides about.
+    async fn granted(&self, call: &ToolCall, notes: &Notes, act: Act) -> Result<(), String> {
+        self.record(call, notes, Local::Requested).await?;
+        let start = Instant::now();
+        let unfinished = Unfinished {
+            parent: self,
+            call,
+            notes,
+            ended: false,
+        };
+        let done = act().await;
+        unfinished.end();
+        let done = done.inspect(|told| notes.set("effect_result", told.clone()));
+        let failed = done.as_ref().err().map(String::as_str);
+        let duration = start.elapsed();
+        self.record(call, notes, Local::Done { failed, duration })
+            .await?;
+        done.map(|_| ())
+    }
+
+    async fn record(&self, call: &ToolCall, notes: &Notes, local: Local<'_>) -> Result<(), String> {
+        let recorder = self.runtime.governors().recorder();
+        let event = recorder.local(&self.scope, call, local);
+        recorder
+            .append(notes.annotate(event))
+            .await
+            .map_err(|error| format!("the effect cannot be recorded: {error}"))
+    }
+
+    /// An effect that the enforcer decides about. One that is held parks the call here: until it is
+    /// decided or its hold expires, the call's own time stands still.
+    async fn governed(&self, call: ToolCall, notes: Notes, act: Act) -> Result<(), String> {
+        let act: Arc<Mutex<Option<Act>>> = Arc::new(Mutex::new(Some(act)));
+        let dispatch = || once(&call, &notes, &act);
+        let governors = self.runtime.governors();
+        let mut outcome = governors.wrap_tool(&self.scope, &call, dispatch()).await;
+        let parked = matches!(outcome, Outcome::Pending(_)).then(|| self.clock.park());
+        let mut pause = POLL_MIN;
+        let mut expires = None;
+        while let Outcome::Pending(hold) = outcome {
+            let end = *expires.get_or_insert_with(|| Instant::now() + patience(&hold));
+            tokio::time::sleep_until((Instant::now() + pause).min(end)).await;
+            pause = (pause * 2).min(POLL_MAX);
+            let mut hold = hold;
+            if Instant::now() >= end {
+                // The last question: who is still undecided then never will be.
+                hold.timeout_seconds = Some(0);
+            }
+            outcome = governors
+                .resume(&self.scope, &call, &hold, dispatch())
+                .await;
+        }
+        drop(parked);
+        match outcome {
+            Outcome::Completed(_) => Ok(()),
+            Outcome::Failed(failure) => Err(failure.message),
+            Outcome::Refused(refusal) => Err(format!("{}: {}", refusal.cause, refusal.reason)),
+            Outcome::Pending(_) => Err("the hold has expired".into()),
+        }
+    }
+}
+
+/// An effect on its way. If the tool gives it up, or ends before it, an event says that.
+struct Unfinished<'a> {
+    parent: &'a Parent,
+    call: &'a ToolCall,
+    notes: &'a Notes,
+    ended: bool,
+}
+
+impl Unfinished<'_> {
+    fn end(mut self) {
+        self.ended = true;
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        let recorder = self.parent.runtime.governors().recorder().clone();
+        let given_up = Local::Done {
+            failed: Some("the tool gave it up; it may have happened"),
+            duration: Duration::ZERO,
+        };
+        let event = recorder.local(&self.parent.scope, self.call, given_up);
+        let event = self.notes.annotate(event);
+        // Outside of a runtime nothing can be appended; that it was requested is in the log.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { recorder.append(event).await });
+        }
+    }
+}
+
+fn patience(hold: &Hold) -> Duration {
+    hold.timeout_seconds
+        .map_or(HOLD_TIMEOUT, |seconds| Duration::from_secs(seconds.into()))
+}
+
+/// The way to do an effect, once, if what was decided on is what was asked.
+fn once(call: &ToolCall, notes: &Notes, act: &Arc<Mutex<Option<Act>>>) -> Dispatch {
+    let expected = thoth_core::json::parse(call.arguments.as_bytes())
+        .map(|arguments| thoth_core::json::canonical(&arguments));
+    let act = Arc::clone(act);
+    let told = notes.clone();
+    Dispatch {
+        tool: call.tool.clone(),
+        notes: notes.clone(),
+        run: Box::new(move |arguments| {
+            Box::pin(async move {
+                // A request that was sent otherwise than the guest sees would be a lie to it.
+                if expected.as_ref() != Ok(&arguments) {
+                    return Err(failure(
+                        FailureCause::InvalidArguments,
+                        "an effect cannot be modified".into(),
+                    ));
+                }
+                let act = act.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let Some(act) = act else {
+                    let again = "this effect has happened already".into();
+                    return Err(failure(FailureCause::HostFault, again));
+                };
+                match act().await {
+                    Ok(result) => {
+                        told.set("effect_result", result.clone());
+                        Ok(result.to_string())
+                    }
+                    Err(why) => Err(failure(FailureCause::ToolError, why)),
+                }
+            })
+        }),
+    }
+}
+
+fn failure(cause: FailureCause, message: String) -> ToolFailure {
+    ToolFailure {
+        cause,
+        message,
+        error: None,
+    }
+}

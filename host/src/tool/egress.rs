@@ -1,0 +1,206 @@
+//! A tool's way out: the requests that its grant lets through, each recorded, and decided about by
+//! the enforcer where the grant says so.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use http::Response;
+use http_body_util::{BodyExt as _, Full};
+use serde_json::json;
+use thoth_egress::{Answer, Described, Egress, Kind, Permitted, Refused, Unreachable};
+use tokio::time::Instant;
+use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::effects::{Act, Effect, Effects};
+use crate::clock::Clock;
+
+/// The way out of one call; none without a grant.
+pub(super) struct Outgoing(pub(super) Option<Way>);
+
+#[derive(Clone)]
+pub(super) struct Way {
+    pub(super) egress: Egress,
+    pub(super) effects: Arc<dyn Effects>,
+    pub(super) clock: Clock,
+    /// The most bytes of one body.
+    pub(super) body_max: usize,
+}
+
+type Sent = Result<
+    (
+        Response<WasiBody>,
+        Box<dyn Future<Output = Result<(), HttpError>> + Send>,
+    ),
+    HttpError,
+>;
+
+impl WasiHttpHooks for Outgoing {
+    /// The transport sets it, from the target that was checked.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let way = self.0.clone();
+        Box::new(async move {
+            let (parts, body) = request.into_parts();
+            let Some(way) = way else {
+                let _drained = taken(body, 0).await;
+                return Err(HttpError::HttpRequestDenied);
+            };
+            let checked = way.egress.check(&parts);
+            // In any case, or the guest would see a broken stream and not the denial.
+            let body = taken(body, way.body_max).await;
+            let permitted = match checked {
+                Ok(permitted) => permitted,
+                Err(refused) => {
+                    let target = parts.uri.authority().map(|host| host.to_string());
+                    let effect = refused_effect(parts.method.as_str(), target);
+                    way.effects.refused(effect, refused.message.clone()).await;
+                    return Err(code(&refused));
+                }
+            };
+            let body = body?;
+            let answer = way.send(permitted, body, options).await?;
+            let response = answer.response.map(|body| {
+                Full::new(body)
+                    .map_err(|never| match never {})
+                    .boxed_unsync()
+            });
+            let done: Box<dyn Future<Output = Result<(), HttpError>> + Send> =
+                Box::new(async { Ok(()) });
+            Ok((response, done))
+        })
+    }
+}
+
+impl Way {
+    /// Has the request recorded, decided about if it must be, and sent.
+    async fn send(
+        self,
+        permitted: Permitted,
+        body: Bytes,
+        options: Option<RequestOptions>,
+    ) -> Result<Answer, HttpError> {
+        let effect = Effect {
+            tool: "effect:http",
+            arguments: arguments(&permitted.describe(&body)),
+            govern: permitted.is_governed(),
+        };
+        let slot: Arc<Mutex<Option<Result<Answer, Refused>>>> = Arc::default();
+        let filled = Arc::clone(&slot);
+        let (egress, clock) = (self.egress.clone(), self.clock);
+        let act: Act = Box::new(move || {
+            Box::pin(async move {
+                let answer = egress
+                    .send(permitted, body, deadline(&clock, options))
+                    .await;
+                let told = match &answer {
+                    Ok(answer) => Ok(json!({
+                        "status": answer.response.status().as_u16(),
+                        "response_bytes": answer.response.body().len(),
+                        "masked": answer.masked,
+                    })),
+                    Err(refused) => Err(refused.message.clone()),
+                };
+                *filled.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+                told
+            })
+        });
+        let allowed = self.effects.perform(effect, act).await;
+        let answer = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // They are in the log by now, which tells more.
+        let _recorded = self.egress.take_attempts();
+        match (allowed, answer) {
+            // What happened is recorded in full, or the guest does not get to see it.
+            (Ok(()), Some(Ok(answer))) => Ok(answer),
+            (_, Some(Err(refused))) => Err(code(&refused)),
+            (Err(_), Some(Ok(_))) | (_, None) => Err(HttpError::HttpRequestDenied),
+        }
+    }
+}
+
+/// The end of an exchange: that of the call, or sooner if the guest says so.
+fn deadline(clock: &Clock, options: Option<RequestOptions>) -> Instant {
+    let end = clock.end();
+    let asked = options.and_then(|options| {
+        let first = options.first_byte_timeout?;
+        let connect = options.connect_timeout.unwrap_or_default();
+        Instant::now().checked_add(connect.checked_add(first)?)
+    });
+    asked.map_or(end, |asked| asked.min(end))
+}
+
+/// A body, read to its end and kept up to so many bytes.
+async fn taken(mut body: WasiBody, most: usize) -> Result<Bytes, HttpError> {
+    let mut kept = BytesMut::new();
+    let mut over = false;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| HttpError::HttpProtocolError)?;
+        if let Ok(data) = frame.into_data() {
+            over |= data.len() > most.saturating_sub(kept.len());
+            if !over {
+                kept.extend_from_slice(&data);
+            }
+        }
+    }
+    if over {
+        return Err(HttpError::HttpRequestBodySize(None));
+    }
+    Ok(kept.freeze())
+}
+
+fn arguments(described: &Described) -> serde_json::Map<String, serde_json::Value> {
+    let mut arguments = serde_json::Map::new();
+    arguments.insert("method".into(), described.method.clone().into());
+    arguments.insert("scheme".into(), described.scheme.clone().into());
+    arguments.insert("host".into(), described.host.clone().into());
+    arguments.insert("port".into(), described.port.into());
+    arguments.insert("path".into(), described.path.clone().into());
+    arguments.insert("query".into(), described.query.clone().into());
+    arguments.insert("headers".into(), described.header_names.clone().into());
+    arguments.insert("body_sha256".into(), described.body_sha256.clone().into());
+    arguments.insert("body_bytes".into(), described.body_bytes.into());
+    arguments
+}
+
+/// What is told about a request that no rule lets through: it may be anything, so little.
+fn refused_effect(method: &str, host: Option<String>) -> Effect {
+    let mut arguments = serde_json::Map::new();
+    let cut = |text: &str| super::inert(text, 200);
+    arguments.insert("method".into(), cut(method).into());
+    arguments.insert("host".into(), host.as_deref().map(cut).into());
+    Effect {
+        tool: "effect:http",
+        arguments,
+        govern: false,
+    }
+}
+
+/// What the guest is told: the kind, and nothing of what the operator is told.
+fn code(refused: &Refused) -> HttpError {
+    match refused.kind {
+        Kind::NotGranted | Kind::Withheld | Kind::Header | Kind::Secret | Kind::Budget(_) => {
+            HttpError::HttpRequestDenied
+        }
+        Kind::BadTarget => HttpError::HttpRequestUriInvalid,
+        Kind::Address => HttpError::DestinationIpProhibited,
+        Kind::Unreachable(Unreachable::Resolve) => HttpError::DnsError {
+            rcode: None,
+            info_code: None,
+        },
+        Kind::Unreachable(Unreachable::ResolveTimeout) => HttpError::DnsTimeout,
+        Kind::Unreachable(Unreachable::Connect) => HttpError::ConnectionRefused,
+        Kind::Unreachable(Unreachable::ConnectTimeout) => HttpError::ConnectionTimeout,
+        Kind::Unreachable(Unreachable::Closed) => HttpError::ConnectionTerminated,
+        Kind::Timeout => HttpError::HttpResponseTimeout,
+        Kind::Tls => HttpError::TlsProtocolError,
+        Kind::Protocol => HttpError::HttpProtocolError,
+        Kind::TooLarge => HttpError::HttpResponseHeaderSectionSize(None),
+    }
+}

@@ -1,0 +1,71 @@
+//! What a tool is loaded with: its powers, its limits, and the secrets that its powers name.
+
+use std::fmt;
+use std::sync::Arc;
+
+use thoth_egress::{Policy, Secrets};
+use thoth_grants::Grants;
+use thoth_transport::OneShot;
+
+use super::Limits;
+use crate::error::Error;
+
+/// What one tool may reach for and use. The default grants nothing.
+#[derive(Clone, Default)]
+pub struct Grant {
+    /// Its powers.
+    pub grants: Grants,
+    /// Its limits.
+    pub limits: Limits,
+    /// The secrets of the installation; the tool can name those that its grants list.
+    pub secrets: Option<Arc<Secrets>>,
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grant")
+            .field("grants", &self.grants)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A grant, made ready once for all calls of a tool.
+pub(super) struct Powers {
+    pub(super) limits: Limits,
+    pub(super) egress: Option<Arc<Policy>>,
+    /// Names and values, as they were when the tool was loaded.
+    pub(super) environment: Vec<(String, String)>,
+}
+
+impl Powers {
+    /// Makes a grant ready. `ca_file` names authorities that tools' servers may be signed by besides
+    /// the public web's.
+    pub(super) fn new(grant: Grant, ca_file: Option<&std::path::Path>) -> Result<Self, Error> {
+        let Grant {
+            grants,
+            limits,
+            secrets,
+        } = grant;
+        let environment = grants
+            .environment
+            .iter()
+            .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
+            .collect();
+        let egress = if grants.network.is_empty() {
+            None
+        } else {
+            Some(Arc::new(Policy {
+                grants,
+                secrets: secrets.unwrap_or_else(|| Arc::new(Secrets::new([]))),
+                budgets: limits.budgets(),
+                transport: Arc::new(OneShot::new(ca_file)?),
+            }))
+        };
+        Ok(Self {
+            limits,
+            egress,
+            environment,
+        })
+    }
+}
