@@ -21,6 +21,19 @@ pub enum Access {
     ReadWrite,
 }
 
+impl FromStr for Access {
+    type Err = BadFolder;
+
+    /// `read-only` or `read-write`.
+    fn from_str(text: &str) -> Result<Self, BadFolder> {
+        match text {
+            "read-only" => Ok(Self::ReadOnly),
+            "read-write" => Ok(Self::ReadWrite),
+            _ => Err(BadFolder::AccessWord(shown(text))),
+        }
+    }
+}
+
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -54,6 +67,9 @@ pub enum BadFolder {
     /// Neither `ro` nor `rw`, or another option than `govern`.
     #[error("`{0}` is not an access: write `ro` or `rw`, and `,govern` after it")]
     Access(String),
+    /// Neither `read-only` nor `read-write`.
+    #[error("`{0}` is not an access: write `read-only` or `read-write`")]
+    AccessWord(String),
     /// Not an absolute path in its shortest form.
     #[error(
         "`{0}` cannot be a path of the guest's: write it as `/docs`, without `.`, `..` or `//`"
@@ -127,6 +143,16 @@ impl FileGrant {
                 source,
             }),
         }
+    }
+
+    /// Whether the guest sees the other folder in this one already, at the same path and with the same
+    /// rights.
+    pub(crate) fn holds(&self, other: &Self) -> bool {
+        let below_guest = Path::new(&other.guest).strip_prefix(&self.guest);
+        let below_host = other.host.strip_prefix(&self.host);
+        matches!((below_guest, below_host), (Ok(guest), Ok(host)) if guest == host)
+            && self.access == other.access
+            && self.govern == other.govern
     }
 
     /// Why the two cannot be granted together: one would be a way around what the other one says.

@@ -12,21 +12,36 @@
     )
 )]
 
+mod bytes;
+mod config;
+mod document;
+mod error;
+mod exposure;
 mod files;
 mod grants;
+mod limits;
 mod matching;
 mod network;
 mod path;
 mod rule;
 mod secrets;
 mod target;
+mod toml_tree;
+mod tool;
+pub mod wassette;
 mod words;
+mod yaml_tree;
 
+pub use bytes::{BadSize, Bytes};
+pub use config::{Config, Settings};
+pub use error::{CONFIG_MAX, ConfigError, Warning};
 pub use files::{Access, BadFolder, FileGrant};
 pub use grants::{Conflict, Grants, Unused};
+pub use limits::LimitSettings;
 pub use matching::Denied;
 pub use network::{HostPattern, NetworkRule, PathPattern, Scheme};
 pub use path::BadPath;
 pub use rule::BadRule;
 pub use secrets::{BadSecret, BadVariable, SecretFlag, SecretName, SecretSource, environment_name};
 pub use target::{BadTarget, Host, TARGET_MAX, Target};
+pub use tool::{Lines, ToolConfig};
