@@ -220,9 +220,9 @@ impl Approved {
             },
             port: self.target.port,
             reach: match self.allow_private {
-                false => Reach::Public,
                 // In the clear a secret must not leave this machine, wherever the name leads.
-                true if !is_tls && self.headers.has_secret() => Reach::Loopback,
+                _ if !is_tls && self.headers.has_secret() => Reach::Loopback,
+                false => Reach::Public,
                 true => Reach::Private,
             },
         }

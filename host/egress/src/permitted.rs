@@ -13,7 +13,7 @@ use crate::shared::Ticket;
 ///
 /// Only a check makes one:
 ///
-/// ```compile_fail
+/// ```compile_fail,E0451
 /// fn forge(ticket: thoth_egress::Permitted) -> thoth_egress::Permitted {
 ///     thoth_egress::Permitted { ..ticket }
 /// }

@@ -11,7 +11,7 @@ use http::request::Parts;
 use thoth_egress::{Answer, Budgets, Egress, Policy, Refused, Secrets};
 use thoth_grants::{Grants, SecretName, SecretSource};
 use thoth_transport::{Lookup, OneShot};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 
@@ -29,6 +29,8 @@ pub(crate) struct Bed {
     pub(crate) sources: Vec<(SecretName, SecretSource)>,
     pub(crate) budgets: Budgets,
     pub(crate) addresses: Vec<&'static str>,
+    /// PEM of an authority to trust.
+    pub(crate) authority: Option<String>,
     folder: tempfile::TempDir,
 }
 
@@ -43,6 +45,7 @@ impl Bed {
             sources: Vec::new(),
             budgets: Budgets::default(),
             addresses: vec!["127.0.0.1"],
+            authority: None,
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -65,6 +68,11 @@ impl Bed {
     }
 
     pub(crate) fn egress(self) -> Egress {
+        let ca_file = self.authority.map(|pem| {
+            let path = self.folder.path().join("authority.pem");
+            std::fs::write(&path, pem).unwrap();
+            path
+        });
         let (addresses, folder) = (self.addresses, self.folder);
         let lookup: Lookup = Arc::new(move |_, port| {
             // The files of the secrets stay for as long as the way out.
@@ -76,7 +84,7 @@ impl Bed {
             grants: self.grants,
             secrets: Arc::new(Secrets::new(self.sources)),
             budgets: self.budgets,
-            transport: Arc::new(OneShot::with_lookup(None, lookup).unwrap()),
+            transport: Arc::new(OneShot::with_lookup(ca_file.as_deref(), lookup).unwrap()),
         }))
     }
 }
@@ -179,7 +187,7 @@ pub(crate) async fn hold(mut stream: TcpStream) {
     while stream.read(&mut [0; 1024]).await.is_ok_and(|n| n > 0) {}
 }
 
-async fn read_request(stream: &mut TcpStream) -> Option<String> {
+pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut text = Vec::new();
     loop {
         let mut chunk = [0; 4096];

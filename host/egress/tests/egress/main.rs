@@ -13,3 +13,4 @@ mod budgets;
 mod record;
 mod refused;
 mod secrets;
+mod tls;

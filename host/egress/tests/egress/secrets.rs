@@ -152,6 +152,23 @@ async fn in_the_clear_a_secret_stays_on_this_machine() {
     }
 }
 
+/// Flags and files do not make such a rule; a program can.
+#[tokio::test]
+async fn in_the_clear_a_secret_needs_a_rule_for_this_machine() {
+    let canary = Canary::new().await;
+    let mut bed = Bed::open_to(canary.port()).secret("github", VALUE);
+    bed.grants.network[0].allow_private = false;
+    let parts = with(
+        get(&format!("http://{NAME}:{}/", canary.port())),
+        &[("x-token", "{{secret:github}}")],
+    );
+    assert_eq!(
+        ask(&bed.egress(), &parts).await.unwrap_err().kind,
+        Kind::Secret
+    );
+    canary.assert_silent().await;
+}
+
 #[tokio::test]
 async fn a_command_is_run_once_for_all_requests() {
     let server = Server::echoing("").await;
