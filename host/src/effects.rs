@@ -22,7 +22,7 @@ pub(crate) struct CallEffects(Arc<Parent>);
 /// The call whose effects they are.
 struct Parent {
     runtime: Runtime,
-    scope: Scope,
+    scope: Arc<Scope>,
     call_id: String,
     tool: String,
     clock: Clock,
@@ -32,7 +32,7 @@ struct Parent {
 impl CallEffects {
     pub(crate) fn new(
         runtime: Runtime,
-        scope: Scope,
+        scope: Arc<Scope>,
         call_id: String,
         tool: String,
         clock: Clock,

@@ -15,7 +15,7 @@ use crate::effects::CallEffects;
 use crate::governor::{Dispatch, Notes};
 use crate::identity::Identity;
 use crate::runtime::Runtime;
-use crate::tool::{Effects, Ran, Surroundings, Tool, Traces};
+use crate::tool::{Ran, Surroundings, Tool, Traces};
 
 /// Calls that a session remembers, and the policy service is told of.
 pub const HISTORY: usize = 128;
@@ -268,10 +268,10 @@ impl Session {
     }
 
     /// The session as it is now, with its history.
-    fn now(&self) -> Scope {
+    fn now(&self) -> Arc<Scope> {
         let mut scope = self.scope.clone();
         scope.history = self.history();
-        scope
+        Arc::new(scope)
     }
 }
 
@@ -301,27 +301,27 @@ impl Run {
     fn new(
         runtime: &Runtime,
         tool: &Tool,
-        scope: &Scope,
+        scope: &Arc<Scope>,
         call: &ToolCall,
         taken: Arc<AtomicBool>,
     ) -> Self {
         let clock = Clock::new(tool.time());
-        let effects = tool.reaches_out().then(|| {
-            let effects = CallEffects::new(
-                runtime.clone(),
-                scope.clone(),
-                call.call_id.clone(),
-                call.tool.clone(),
-                clock.clone(),
-            );
-            Arc::new(effects) as Arc<dyn Effects>
-        });
+        let effects = Arc::new(CallEffects::new(
+            runtime.clone(),
+            Arc::clone(scope),
+            call.call_id.clone(),
+            call.tool.clone(),
+            clock.clone(),
+        ));
         Self {
             tool: tool.clone(),
             function: call.tool.clone(),
             taken,
             traces: Arc::default(),
-            around: Surroundings { clock, effects },
+            around: Surroundings {
+                clock,
+                effects: Some(effects),
+            },
         }
     }
 

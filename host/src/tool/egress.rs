@@ -14,12 +14,13 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpH
 use super::effects::{Act, Effect, Effects};
 use crate::clock::Clock;
 
-/// The way out of one call; none without a grant.
+/// The way out of one call. Without somebody who records effects there is none.
 pub(super) struct Outgoing(pub(super) Option<Way>);
 
 #[derive(Clone)]
 pub(super) struct Way {
-    pub(super) egress: Egress,
+    /// None without a grant.
+    pub(super) egress: Option<Egress>,
     pub(super) effects: Arc<dyn Effects>,
     pub(super) clock: Clock,
     /// The most bytes of one body.
@@ -53,20 +54,29 @@ impl WasiHttpHooks for Outgoing {
                 let _drained = taken(body, 0).await;
                 return Err(HttpError::HttpRequestDenied);
             };
-            let checked = way.egress.check(&parts);
+            let checked = match &way.egress {
+                Some(egress) => egress
+                    .check(&parts)
+                    .map(|permitted| (egress.clone(), permitted))
+                    .map_err(|refused| (code(&refused), refused.message)),
+                None => Err((
+                    HttpError::HttpRequestDenied,
+                    "no network is granted to this tool".to_owned(),
+                )),
+            };
             // In any case, or the guest would see a broken stream and not the denial.
             let body = taken(body, way.body_max).await;
-            let permitted = match checked {
+            let (egress, permitted) = match checked {
                 Ok(permitted) => permitted,
-                Err(refused) => {
+                Err((code, why)) => {
                     let target = parts.uri.authority().map(|host| host.to_string());
                     let effect = refused_effect(parts.method.as_str(), target);
-                    way.effects.refused(effect, refused.message.clone()).await;
-                    return Err(code(&refused));
+                    way.effects.refused(effect, why).await;
+                    return Err(code);
                 }
             };
             let body = body?;
-            let answer = way.send(permitted, body, options).await?;
+            let answer = way.send(egress, permitted, body, options).await?;
             let response = answer.response.map(|body| {
                 Full::new(body)
                     .map_err(|never| match never {})
@@ -83,6 +93,7 @@ impl Way {
     /// Has the request recorded, decided about if it must be, and sent.
     async fn send(
         self,
+        egress: Egress,
         permitted: Permitted,
         body: Bytes,
         options: Option<RequestOptions>,
@@ -94,10 +105,10 @@ impl Way {
         };
         let slot: Arc<Mutex<Option<Result<Answer, Refused>>>> = Arc::default();
         let filled = Arc::clone(&slot);
-        let (egress, clock) = (self.egress.clone(), self.clock);
+        let (sending, clock) = (egress.clone(), self.clock);
         let act: Act = Box::new(move || {
             Box::pin(async move {
-                let answer = egress
+                let answer = sending
                     .send(permitted, body, deadline(&clock, options))
                     .await;
                 let told = match &answer {
@@ -115,7 +126,7 @@ impl Way {
         let allowed = self.effects.perform(effect, act).await;
         let answer = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         // They are in the log by now, which tells more.
-        let _recorded = self.egress.take_attempts();
+        let _recorded = egress.take_attempts();
         match (allowed, answer) {
             // What happened is recorded in full, or the guest does not get to see it.
             (Ok(()), Some(Ok(answer))) => Ok(answer),

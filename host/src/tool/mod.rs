@@ -148,11 +148,6 @@ impl Tool {
         &self.0.grants
     }
 
-    /// Whether it is granted anything that has effects.
-    pub(crate) fn reaches_out(&self) -> bool {
-        self.0.powers.egress.is_some()
-    }
-
     /// The time that one call of it may take.
     pub(crate) fn time(&self) -> Duration {
         self.0.powers.limits.time

@@ -56,18 +56,21 @@ impl ToolState {
             .allow_udp(false)
             .allow_ip_name_lookup(false)
             .build();
-        let way = powers.egress.as_ref().zip(around.effects.as_ref());
-        let way = way.map(|(policy, effects)| Way {
-            egress: Egress::new(Arc::clone(policy)),
+        let egress = powers
+            .egress
+            .as_ref()
+            .map(|policy| Egress::new(Arc::clone(policy)));
+        let way = around.effects.as_ref().map(|effects| Way {
+            egress: egress.clone(),
             effects: Arc::clone(effects),
             clock: around.clock.clone(),
-            body_max: policy.budgets.request_bytes,
+            body_max: limits.request_bytes,
         });
         Self {
             wasi,
             http,
             table,
-            egress: way.as_ref().map(|way| way.egress.clone()),
+            egress,
             outgoing: Outgoing(way),
             limiter: Limiter::new(limits),
             stdout,

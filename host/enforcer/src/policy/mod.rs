@@ -211,7 +211,17 @@ fn parse(source: &Source<'_>) -> Result<Policy, Vec<Problem>> {
         .map(|error| located(error, error.policy_id()))
         .collect();
     if !errors.is_empty() {
-        errors.sort_by_key(|problem| (problem.line, problem.column));
+        // One mistake is found once for each action that the policy speaks for; said once, for calls
+        // where it is about them.
+        errors.sort_by_key(|problem| {
+            let is_other = !problem.message.contains("Action::\"call\"");
+            (problem.line, problem.column, is_other)
+        });
+        errors.dedup_by_key(|problem| {
+            let words = problem.message.split(' ');
+            let but_action: String = words.filter(|word| !word.contains("Action::\"")).collect();
+            (problem.line, problem.column, but_action)
+        });
         return Err(errors);
     }
     let warnings = result
