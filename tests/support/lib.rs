@@ -12,11 +12,13 @@
 )]
 
 pub mod client;
+pub mod corpus;
 pub mod faultd;
 pub mod table;
 pub mod thoth;
 pub mod tools;
 
+pub use corpus::hostile;
 pub use faultd::{Answer, Faultd, Listener, Refused, Reply, Site, Step};
 pub use thoth::{Run, Thoth};
 pub use tools::tool;

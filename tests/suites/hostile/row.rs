@@ -1,0 +1,164 @@
+//! One row of the corpus: what is loaded, what is called, and what must come of it.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use thoth_tests::{Thoth, hostile, thoth::Invocation, tool};
+
+use super::seen::Seen;
+
+/// Wall-clock time for a tool that is to end by it.
+const SHORT: &str = "200ms";
+/// Wall-clock time for a tool that is to end by something else, on a busy machine.
+const LONG: &str = "30s";
+/// MiB of memory for every row.
+const MEMORY: &str = "64";
+
+/// A component.
+enum Guest {
+    /// `tests/corpus/NAME.wat`.
+    Text(&'static str),
+    /// A function of the tool under `tests/tools`.
+    Tool(&'static str),
+    /// Made here.
+    Bytes(fn() -> Vec<u8>),
+}
+
+/// What must come of a row.
+enum Expected {
+    /// The call fails, with one of these causes.
+    Fails(&'static [&'static str]),
+    /// It is not loaded; the error has one of these texts.
+    NotLoaded(&'static [&'static str]),
+    /// The call gives a result, for which this holds.
+    Gives(fn(&Value) -> bool),
+}
+
+/// One thing that a hostile component does.
+pub(crate) struct Row {
+    id: &'static str,
+    what: String,
+    guest: Guest,
+    function: &'static str,
+    arguments: Value,
+    time: &'static str,
+    flags: Vec<String>,
+    expected: Vec<Expected>,
+}
+
+fn row(id: &'static str, what: &str, guest: Guest) -> Row {
+    Row {
+        id,
+        what: what.into(),
+        guest,
+        function: "run",
+        arguments: Value::Object(Default::default()),
+        time: LONG,
+        flags: Vec::new(),
+        expected: Vec::new(),
+    }
+}
+
+/// The function `run` of a component of the corpus.
+pub(crate) fn text(id: &'static str, name: &'static str) -> Row {
+    row(id, name, Guest::Text(name))
+}
+
+/// A function of the tool `hostile`.
+pub(crate) fn rust(id: &'static str, function: &'static str) -> Row {
+    Row {
+        function,
+        ..row(id, function, Guest::Tool("hostile"))
+    }
+}
+
+/// The function `run` of a component that is made here.
+pub(crate) fn made(id: &'static str, what: &str, bytes: fn() -> Vec<u8>) -> Row {
+    row(id, what, Guest::Bytes(bytes))
+}
+
+impl Row {
+    /// With arguments, which tell it apart from the others of its function.
+    pub(crate) fn with(mut self, arguments: Value) -> Self {
+        self.what = format!("{} {arguments}", self.what);
+        self.arguments = arguments;
+        self
+    }
+
+    /// With arguments that need no mention.
+    pub(crate) fn given(mut self, arguments: Value) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    /// With flags of `thoth call`, first of all grants.
+    pub(crate) fn flags<F: Into<String>>(mut self, flags: impl IntoIterator<Item = F>) -> Self {
+        self.flags.extend(flags.into_iter().map(Into::into));
+        self
+    }
+
+    /// It ends by its time limit, and not by itself.
+    pub(crate) fn runs_out_of_time(mut self) -> Self {
+        self.time = SHORT;
+        self.fails(&["limit_time", "limit_fuel"])
+    }
+
+    /// The call fails, with one of these causes.
+    pub(crate) fn fails(mut self, causes: &'static [&'static str]) -> Self {
+        self.expected.push(Expected::Fails(causes));
+        self
+    }
+
+    /// It is not loaded; the error has one of these texts.
+    pub(crate) fn is_not_loaded(mut self, texts: &'static [&'static str]) -> Self {
+        self.expected.push(Expected::NotLoaded(texts));
+        self
+    }
+
+    /// It gives a result for which this holds.
+    pub(crate) fn gives(mut self, holds: fn(&Value) -> bool) -> Self {
+        self.expected.push(Expected::Gives(holds));
+        self
+    }
+
+    /// Id and what it does.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {}", self.id, self.what)
+    }
+
+    /// Whether it needs a flag of these.
+    pub(crate) fn waits_for(&self, missing: &[&str]) -> bool {
+        self.flags.iter().any(|flag| missing.contains(&&**flag))
+    }
+
+    /// The call, without a policy.
+    pub(crate) fn call(&self, thoth: &Thoth) -> Invocation {
+        thoth
+            .call(self.component(thoth))
+            .arg(self.function)
+            .arg(self.arguments.to_string())
+            .args(["--tool-timeout", self.time, "--max-memory", MEMORY])
+            .args(&self.flags)
+    }
+
+    fn component(&self, thoth: &Thoth) -> PathBuf {
+        match self.guest {
+            Guest::Tool(name) => tool(name),
+            Guest::Text(name) => thoth.file("hostile.wasm", hostile(name)),
+            Guest::Bytes(bytes) => thoth.file("hostile.wasm", bytes()),
+        }
+    }
+
+    /// Checks what came of it.
+    pub(crate) fn assert_contained(&self, seen: &Seen) {
+        let expected = self.expected.iter().any(|expected| match (expected, seen) {
+            (Expected::Fails(causes), Seen::Failed { cause, .. }) => causes.contains(&&**cause),
+            (Expected::NotLoaded(texts), Seen::NotLoaded(error)) => {
+                texts.iter().any(|text| error.contains(text))
+            }
+            (Expected::Gives(holds), Seen::Completed(result)) => holds(result),
+            _ => false,
+        });
+        assert!(expected, "it ended otherwise: {seen}");
+    }
+}
