@@ -8,10 +8,11 @@ use std::{
 };
 
 /// Every tool under `tests/tools`; a folder's name is its package's name.
-pub const TOOLS: [&str; 9] = [
+pub const TOOLS: [&str; 10] = [
     "canary",
     "docs-search",
     "exporter",
+    "fetcher",
     "hostile",
     "ledger",
     "needy",

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
-use thoth_tests::{Thoth, hostile, thoth::Invocation, tool};
+use thoth_tests::{Thoth, flags, hostile, thoth::Invocation, tool};
 
 use super::seen::Seen;
 
@@ -110,7 +110,7 @@ impl Row {
     }
 
     /// It is not loaded; the error has one of these texts.
-    pub(crate) fn is_not_loaded(mut self, texts: &'static [&'static str]) -> Self {
+    pub(crate) fn stays_out(mut self, texts: &'static [&'static str]) -> Self {
         self.expected.push(Expected::NotLoaded(texts));
         self
     }
@@ -126,9 +126,9 @@ impl Row {
         format!("{} {}", self.id, self.what)
     }
 
-    /// Whether it needs a flag of these.
-    pub(crate) fn waits_for(&self, missing: &[&str]) -> bool {
-        self.flags.iter().any(|flag| missing.contains(&&**flag))
+    /// Whether it needs a flag that the command does not have yet.
+    pub(crate) fn waits(&self) -> bool {
+        flags::wait_for(&self.flags)
     }
 
     /// The call, without a policy.
