@@ -7,12 +7,20 @@
     clippy::indexing_slicing
 )]
 
+#[path = "hostile/admission.rs"]
+mod admission;
+#[path = "hostile/bombs.rs"]
+mod bombs;
 #[path = "hostile/compute.rs"]
 mod compute;
+#[path = "hostile/host_calls.rs"]
+mod host_calls;
 #[path = "hostile/row.rs"]
 mod row;
 #[path = "hostile/seen.rs"]
 mod seen;
+#[path = "hostile/values.rs"]
+mod values;
 
 use std::sync::Mutex;
 
@@ -24,35 +32,77 @@ use thoth_tests::{Thoth, flags, table, tool};
 const POLICY: &str = "permit (principal, action, resource);";
 
 fn rows() -> Vec<Row> {
-    [compute::rows()].into_iter().flatten().collect()
+    [
+        admission::rows(),
+        compute::rows(),
+        host_calls::rows(),
+        values::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
+
+/// Rows that end otherwise than they must, with what is wrong. Nothing escapes in them; who mends one
+/// deletes its line, and is told so.
+const OPEN: &[(&str, &str)] = &[
+    (
+        "H17 imports_what_nobody_offers",
+        "the error names the first missing import, not all",
+    ),
+    (
+        "H04 grows_a_table",
+        "the pool's own cap on a table is as high as the limit, and hides that it was hit",
+    ),
+    (
+        "H06 leaks_its_own_resources",
+        "the limit on handles is not told from a trap",
+    ),
+    (
+        "H19 has_a_million_types",
+        "the compiler that ran out of memory says that it has a bug",
+    ),
+    (
+        "H24 fails_with",
+        "U+009B reaches stdout as it is, and is the beginning of a control sequence there",
+    ),
+];
 
 #[test]
 fn every_hostile_tool_is_contained() {
-    let (waiting, rows): (Vec<Row>, Vec<Row>) = rows().into_iter().partition(|row| row.waits());
-    let told = Mutex::new(Vec::new());
-    let (total, waiting) = (rows.len(), waiting.len());
+    let (waiting, rows): (Vec<Row>, Vec<Row>) = rows().into_iter().partition(Row::waits);
+    let (lines, wrong) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     table::each(&rows, Row::name, |row| {
         let thoth = Thoth::new(env!("CARGO_BIN_EXE_thoth"));
         let policy = thoth.file("policy.cedar", POLICY);
         let run = row.call(&thoth).arg("--policy").arg(&policy).run();
         let seen = Seen::of(&run);
-        told.lock()
-            .unwrap()
-            .push(format!("{:<60} {seen}", row.name()));
-        row.assert_contained(&seen);
+        let line = format!("{:<58} {seen}", row.name());
+        let open = OPEN.iter().any(|(name, _)| *name == row.name());
+        if row.is_contained(&seen) == open {
+            wrong.lock().unwrap().push(line.clone());
+        }
+        lines.lock().unwrap().push(line);
         let sings = thoth
             .call(tool("canary"))
             .args(["sing", r#"{"note":"on"}"#]);
         let json = sings.arg("--policy").arg(&policy).run().json(0);
         assert_eq!(json["result"], "canary-sang-41c7f0:on");
     });
-    let mut told = told.into_inner().unwrap();
-    told.sort();
-    println!("{}", told.join("\n"));
+    let (mut lines, wrong) = (lines.into_inner().unwrap(), wrong.into_inner().unwrap());
+    lines.sort();
+    println!("{}", lines.join("\n"));
     println!(
-        "contained {}/{total}, {waiting} wait for a flag",
-        told.len()
+        "contained {}/{}, {} wait for a flag, {} say the wrong thing",
+        lines.len() - wrong.len(),
+        rows.len(),
+        waiting.len(),
+        OPEN.len(),
+    );
+    assert!(
+        wrong.is_empty(),
+        "not as they must end (or mended, and still in `OPEN`):\n{}",
+        wrong.join("\n")
     );
 }
 
