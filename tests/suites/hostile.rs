@@ -15,6 +15,10 @@ mod bombs;
 mod compute;
 #[path = "hostile/host_calls.rs"]
 mod host_calls;
+#[path = "hostile/mutation.rs"]
+mod mutation;
+#[path = "hostile/rounds.rs"]
+mod rounds;
 #[path = "hostile/row.rs"]
 mod row;
 #[path = "hostile/seen.rs"]

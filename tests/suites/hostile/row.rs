@@ -1,6 +1,6 @@
 //! One row of the corpus: what is loaded, what is called, and what must come of it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde_json::Value;
 use thoth_tests::{Thoth, flags, hostile, thoth::Invocation, tool};
@@ -8,9 +8,9 @@ use thoth_tests::{Thoth, flags, hostile, thoth::Invocation, tool};
 use super::seen::Seen;
 
 /// Wall-clock time for a tool that is to end by it.
-const SHORT: &str = "200ms";
+const SHORT: Duration = Duration::from_millis(100);
 /// Wall-clock time for a tool that is to end by something else, on a busy machine.
-const LONG: &str = "30s";
+const LONG: Duration = Duration::from_secs(30);
 /// MiB of memory for every row.
 const MEMORY: &str = "64";
 
@@ -41,7 +41,7 @@ pub(crate) struct Row {
     guest: Guest,
     function: &'static str,
     arguments: Value,
-    time: &'static str,
+    time: Duration,
     flags: Vec<String>,
     expected: Vec<Expected>,
     said: &'static [&'static str],
@@ -146,16 +146,45 @@ impl Row {
             .arg(self.function)
             .arg("-")
             .stdin(self.arguments.to_string())
-            .args(["--tool-timeout", self.time, "--max-memory", MEMORY])
+            .arg("--tool-timeout")
+            .arg(format!("{}ms", self.time.as_millis()))
+            .args(["--max-memory", MEMORY])
             .args(&self.flags)
     }
 
     fn component(&self, thoth: &Thoth) -> PathBuf {
         match self.guest {
             Guest::Tool(name) => tool(name),
-            Guest::Text(name) => thoth.file("hostile.wasm", hostile(name)),
-            Guest::Bytes(bytes) => thoth.file("hostile.wasm", bytes()),
+            Guest::Text(_) | Guest::Bytes(_) => thoth.file("hostile.wasm", self.bytes()),
         }
+    }
+
+    /// The component.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        match self.guest {
+            Guest::Tool(name) => std::fs::read(tool(name)).unwrap(),
+            Guest::Text(name) => hostile(name),
+            Guest::Bytes(bytes) => bytes(),
+        }
+    }
+
+    /// Whether it is called, and without a flag.
+    pub(crate) fn is_for_one_process(&self) -> bool {
+        let called = |expected: &Expected| !matches!(expected, Expected::NotLoaded(_));
+        // Writing hundreds of mebibytes takes longer than all others together.
+        self.flags.is_empty()
+            && self.expected.iter().any(called)
+            && self.function != "floods_output"
+    }
+
+    /// The wall-clock time of its call.
+    pub(crate) fn time(&self) -> Duration {
+        self.time
+    }
+
+    /// The function and its arguments, as JSON text.
+    pub(crate) fn entry(&self) -> (&'static str, String) {
+        (self.function, self.arguments.to_string())
     }
 
     /// Whether what came of it is what must.
