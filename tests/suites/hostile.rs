@@ -13,10 +13,14 @@ mod admission;
 mod bombs;
 #[path = "hostile/compute.rs"]
 mod compute;
+#[path = "hostile/files.rs"]
+mod files;
 #[path = "hostile/host_calls.rs"]
 mod host_calls;
 #[path = "hostile/mutation.rs"]
 mod mutation;
+#[path = "hostile/network.rs"]
+mod network;
 #[path = "hostile/rounds.rs"]
 mod rounds;
 #[path = "hostile/row.rs"]
@@ -39,7 +43,9 @@ fn rows() -> Vec<Row> {
     [
         admission::rows(),
         compute::rows(),
+        files::rows(),
         host_calls::rows(),
+        network::rows(),
         values::rows(),
     ]
     .into_iter()
@@ -79,7 +85,10 @@ fn every_hostile_tool_is_contained() {
     table::each(&rows, Row::name, |row| {
         let thoth = Thoth::new(env!("CARGO_BIN_EXE_thoth"));
         let policy = thoth.file("policy.cedar", POLICY);
+        files::lay_out(&thoth);
+        let before = files::snapshot(&thoth);
         let run = row.call(&thoth).arg("--policy").arg(&policy).run();
+        assert_eq!(files::snapshot(&thoth), before, "files changed: {run}");
         let seen = Seen::of(&run);
         let line = format!("{:<58} {seen}", row.name());
         let open = OPEN.iter().any(|(name, _)| *name == row.name());
@@ -96,6 +105,10 @@ fn every_hostile_tool_is_contained() {
     let (mut lines, wrong) = (lines.into_inner().unwrap(), wrong.into_inner().unwrap());
     lines.sort();
     println!("{}", lines.join("\n"));
+    assert_eq!(network::CANARY.connections(), 0, "the canary was reached");
+    let strayed: Vec<String> = network::GRANTED.heads();
+    let strayed = strayed.iter().find(|head| head.contains("secret"));
+    assert_eq!(strayed, None, "a path that is not granted was asked for");
     println!(
         "contained {}/{}, {} wait for a flag, {} say the wrong thing",
         lines.len() - wrong.len(),

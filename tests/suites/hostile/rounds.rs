@@ -1,7 +1,7 @@
 //! The corpus in one process, over and over: how late a tool is stopped, and what is left behind.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     time::{Duration, Instant},
 };
 
@@ -108,8 +108,8 @@ async fn play(rounds: usize) -> Told {
     let mut loaded = Vec::new();
     for row in rows().into_iter().filter(Row::is_for_one_process) {
         let time = row.time();
-        if !processes.contains_key(&time) {
-            processes.insert(time, Process::start(time).await);
+        if let Entry::Vacant(place) = processes.entry(time) {
+            place.insert(Process::start(time).await);
         }
         let bytes = row.bytes();
         // Some may stay out as well.

@@ -93,7 +93,18 @@ impl Row {
         self
     }
 
-    /// With flags of `thoth call`, first of all grants.
+    /// Under another name than its function's.
+    pub(crate) fn called(mut self, what: &str) -> Self {
+        self.what = what.into();
+        self
+    }
+
+    /// Under another name, as a row of another number.
+    pub(crate) fn called_in(self, id: &'static str, what: &str) -> Self {
+        Self { id, ..self }.called(what)
+    }
+
+    /// With flags of `thoth call`, first of all grants. `{home}` in one is the home of the call.
     pub(crate) fn flags<F: Into<String>>(mut self, flags: impl IntoIterator<Item = F>) -> Self {
         self.flags.extend(flags.into_iter().map(Into::into));
         self
@@ -141,6 +152,9 @@ impl Row {
 
     /// The call, without a policy.
     pub(crate) fn call(&self, thoth: &Thoth) -> Invocation {
+        let home = thoth.path("");
+        let home = home.to_string_lossy();
+        let home = home.trim_end_matches('/').to_owned();
         thoth
             .call(self.component(thoth))
             .arg(self.function)
@@ -149,7 +163,7 @@ impl Row {
             .arg("--tool-timeout")
             .arg(format!("{}ms", self.time.as_millis()))
             .args(["--max-memory", MEMORY])
-            .args(&self.flags)
+            .args(self.flags.iter().map(|flag| flag.replace("{home}", &home)))
     }
 
     fn component(&self, thoth: &Thoth) -> PathBuf {
