@@ -9,6 +9,8 @@
 
 #[path = "hostile/admission.rs"]
 mod admission;
+#[path = "hostile/alone.rs"]
+mod alone;
 #[path = "hostile/bombs.rs"]
 mod bombs;
 #[path = "hostile/compute.rs"]
