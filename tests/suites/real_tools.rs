@@ -150,6 +150,9 @@ fn a_folder_is_read_where_it_is_granted(language: Language) {
     std::fs::create_dir(folder.path().join("notes")).unwrap();
     std::fs::write(folder.path().join("a.md"), "# Ä\n").unwrap();
     std::fs::write(folder.path().join("notes/b.bin"), [0xff, 0xfe]).unwrap();
+    let long = "Grüße ".repeat(20_000);
+    std::fs::write(folder.path().join("long.md"), &long).unwrap();
+    std::os::unix::fs::symlink("/etc", folder.path().join("out")).unwrap();
     let rule = format!("{}:/docs:ro", folder.path().display());
     let grants = ["--allow-dir".to_owned(), rule];
     if flags::wait_for(&grants) {
@@ -159,10 +162,16 @@ fn a_folder_is_read_where_it_is_granted(language: Language) {
     let with = |tool: &str, path: &str| call(language, tool, &json!({ "path": path }), &grants);
     assert_eq!(
         with("list_folder", "/docs").json(0)["result"],
-        json!(["a.md", "notes/"])
+        json!(["a.md", "long.md", "notes/", "out"])
     );
     assert_eq!(with("read_text", "/docs/a.md").json(0)["result"], "# Ä\n");
-    for path in ["/docs/notes/b.bin", "/docs/../etc/passwd", "/docs/none"] {
+    assert_eq!(with("read_text", "/docs/long.md").json(0)["result"], long);
+    for path in [
+        "/docs/notes/b.bin",
+        "/docs/out/passwd",
+        "/docs/../etc/passwd",
+        "/docs/none",
+    ] {
         assert_eq!(with("read_text", path).json(5)["cause"], "tool_error");
     }
 }

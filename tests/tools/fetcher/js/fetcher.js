@@ -37,19 +37,20 @@ export function listFolder(path) {
 
 export function readText(path) {
   const file = open(path, {});
-  const chunks = [];
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
   for (let offset = 0n; ; ) {
     const [bytes, end] = attempt(path, () => file.read(CHUNK, offset));
-    chunks.push(...bytes);
-    offset += BigInt(bytes.length);
-    if (end || bytes.length === 0) {
-      break;
+    const last = end || bytes.length === 0;
+    try {
+      text += decoder.decode(bytes, { stream: !last });
+    } catch {
+      throw `${path}: not UTF-8 text`;
     }
-  }
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(chunks));
-  } catch {
-    throw `${path}: not UTF-8 text`;
+    if (last) {
+      return text;
+    }
+    offset += BigInt(bytes.length);
   }
 }
 

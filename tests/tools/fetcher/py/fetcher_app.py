@@ -34,7 +34,11 @@ class WitWorld(Fetcher):
     def list_folder(self, path: str) -> list[str]:
         try:
             with os.scandir(path) as entries:
-                return sorted(f"{e.name}/" if e.is_dir() else e.name for e in entries)
+                names = [
+                    f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
+                    for entry in entries
+                ]
+                return sorted(names)
         except OSError as error:
             raise Err(f"{path}: {error.strerror}")
 
