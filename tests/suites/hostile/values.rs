@@ -60,5 +60,7 @@ fn words() -> Vec<Row> {
         rust("H24", "returns")
             .given(json!({"text": "\u{1b}".repeat(40_000)}))
             .gives(|result| result.as_str().unwrap().len() == 40_000),
+        text("H24", "returns_a_mebibyte_of_escapes").fails(&["limit_result"]),
+        text("H24", "fails_with_a_mebibyte").fails(&["limit_result"]),
     ]
 }
