@@ -8,9 +8,10 @@ use std::{
 };
 
 /// Every tool under `tests/tools`; a folder's name is its package's name.
-pub const TOOLS: [&str; 10] = [
+pub const TOOLS: [&str; 11] = [
     "canary",
     "docs-search",
+    "endless-provider",
     "exporter",
     "fetcher",
     "hostile",

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::row::{Row, made, rust, text};
+use super::row::{Row, built, made, rust, text};
 
 /// What is refused before anything runs, or at the latest when it is instantiated.
 const MEMORY: &[&str] = &["limit_memory"];
@@ -31,6 +31,9 @@ fn time() -> Vec<Row> {
         text("H02", "fills_all_memory").runs_out_of_time(),
         text("H02", "fills_a_table").runs_out_of_time(),
         text("H16", "loops_before_it_starts").runs_out_of_time(),
+        built("H16", "endless-provider")
+            .in_short()
+            .stays_out(&["took longer than 100ms"]),
     ]
 }
 

@@ -74,6 +74,11 @@ pub(crate) fn rust(id: &'static str, function: &'static str) -> Row {
     }
 }
 
+/// The tool `run` of a tool under `tests/tools`.
+pub(crate) fn built(id: &'static str, name: &'static str) -> Row {
+    row(id, name, Guest::Tool(name))
+}
+
 /// The function `run` of a component that is made here.
 pub(crate) fn made(id: &'static str, what: &str, bytes: fn() -> Vec<u8>) -> Row {
     row(id, what, Guest::Bytes(bytes))
@@ -111,9 +116,14 @@ impl Row {
     }
 
     /// It ends by its time limit, and not by itself.
-    pub(crate) fn runs_out_of_time(mut self) -> Self {
+    pub(crate) fn runs_out_of_time(self) -> Self {
+        self.in_short().fails(&["limit_time", "limit_fuel"])
+    }
+
+    /// Within little time.
+    pub(crate) fn in_short(mut self) -> Self {
         self.time = SHORT;
-        self.fails(&["limit_time", "limit_fuel"])
+        self
     }
 
     /// The call fails, with one of these causes.
