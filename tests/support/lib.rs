@@ -12,11 +12,18 @@
 )]
 
 pub mod client;
+pub mod corpus;
 pub mod faultd;
+pub mod flags;
 pub mod table;
 pub mod thoth;
+pub mod toolchains;
 pub mod tools;
+pub mod web;
 
+pub use corpus::hostile;
 pub use faultd::{Answer, Faultd, Listener, Refused, Reply, Site, Step};
 pub use thoth::{Run, Thoth};
+pub use toolchains::{Language, fetcher};
 pub use tools::tool;
+pub use web::Web;

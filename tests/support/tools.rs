@@ -8,10 +8,12 @@ use std::{
 };
 
 /// Every tool under `tests/tools`; a folder's name is its package's name.
-pub const TOOLS: [&str; 9] = [
+pub const TOOLS: [&str; 11] = [
     "canary",
     "docs-search",
+    "endless-provider",
     "exporter",
+    "fetcher",
     "hostile",
     "ledger",
     "needy",

@@ -1,4 +1,10 @@
 //! Each function does one thing that a host must survive.
+// The generated code takes a record apart and passes its fields one by one.
+#![allow(clippy::too_many_arguments)]
+
+mod files;
+mod host;
+mod network;
 
 use std::{hint::black_box, io::Write, time::Duration};
 
@@ -70,6 +76,71 @@ impl Guest for Hostile {
         let files = std::fs::read_dir("/").into_iter().flatten().flatten();
         let files = files.map(|entry| format!("file {}", entry.path().display()));
         environment.chain(arguments).chain(files).collect()
+    }
+
+    fn leaks(thing: Thing) -> u32 {
+        host::leak(thing)
+    }
+
+    fn waits_for(event: Event) -> u32 {
+        host::wait(event)
+    }
+
+    fn takes_random(bytes: u64) -> u64 {
+        wasip2::random::random::get_random_bytes(bytes).len() as u64
+    }
+
+    fn says_and_traps(bytes: Vec<u8>) {
+        let _closed = std::io::stderr().write_all(&bytes);
+        std::process::abort();
+    }
+
+    fn fails_with(text: String) -> Result<(), String> {
+        Err(text)
+    }
+
+    fn returns(text: String) -> String {
+        text
+    }
+
+    fn reaches_out() -> Vec<String> {
+        host::reach()
+    }
+
+    fn sends(request: Request) -> Result<u16, String> {
+        network::send(&request)
+    }
+
+    fn sends_headers(authority: String, count: u32) -> Result<u16, String> {
+        network::send_headers(authority, count)
+    }
+
+    fn sends_at_once(authority: String, count: u32) -> u32 {
+        network::send_at_once(&authority, count)
+    }
+
+    fn sends_without_end(authority: String) -> Result<u16, String> {
+        network::send_without_end(&authority)
+    }
+
+    fn gets_all(authority: String, path: String) -> Result<u64, String> {
+        network::get_all(authority, path)
+    }
+
+    fn touches(act: Act, path: String, other: String) -> Result<String, String> {
+        files::touch(act, &path, &other).map_err(|error| error.to_string())
+    }
+
+    fn opens_often(path: String, count: u32) -> u32 {
+        files::open_often(&path, count)
+    }
+
+    fn writes_much(path: String, mebibytes: u32) -> u32 {
+        files::write_much(&path, mebibytes)
+    }
+
+    fn reads_often(path: String, count: u32) -> Vec<String> {
+        files::read_often(&path, count)
     }
 }
 

@@ -1,0 +1,13 @@
+;; H24: fails with an error of one MiB of quotation marks, which JSON makes two.
+(component
+  (core module $m
+    (memory (export "memory") 17)
+    (func (export "run") (result i32)
+      (memory.fill (i32.const 16) (i32.const 0x22) (i32.const 1048576))
+      (i32.store (i32.const 0) (i32.const 1))
+      (i32.store (i32.const 4) (i32.const 16))
+      (i32.store (i32.const 8) (i32.const 1048576))
+      (i32.const 0)))
+  (core instance $i (instantiate $m))
+  (func (export "run") (result (result (error string)))
+    (canon lift (core func $i "run") (memory (core memory $i "memory")))))

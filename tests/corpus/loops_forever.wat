@@ -1,0 +1,6 @@
+;; H01: spins in one function, without a call or a memory access.
+(component
+  (core module $m
+    (func (export "run") (loop $again (br $again))))
+  (core instance $i (instantiate $m))
+  (func (export "run") (canon lift (core func $i "run"))))

@@ -1,0 +1,5 @@
+//! Puts the documentation of the WIT into the component.
+
+fn main() {
+    wit_docs::write();
+}
