@@ -46,4 +46,4 @@ pub use thoth_engine::{CompileLimits, Jail, compile_stdin_to_stdout};
 pub use thoth_grants as grants;
 pub use thoth_outbox::Status;
 pub use thoth_transport::Secret;
-pub use tool::{COMPONENT_MAX, Definition, Grant, Limits, Tool, Traces, Usage, inert};
+pub use tool::{COMPONENT_MAX, Definition, Grant, Limits, Tool, Traces, Usage, inert, is_hidden};

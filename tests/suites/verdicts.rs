@@ -49,7 +49,17 @@ fn an_allowed_call_gives_its_result() {
     );
     let mut keys = keys(&json);
     keys.sort_unstable();
-    assert_eq!(keys, ["call_id", "outcome", "result", "session_id", "tool"]);
+    assert_eq!(
+        keys,
+        [
+            "call_id",
+            "outcome",
+            "result",
+            "session_id",
+            "tool",
+            "usage"
+        ]
+    );
     assert_eq!(
         service.event_types("s"),
         ["TOOL_CALL_PRE", "TOOL_CALL_POST"]

@@ -183,5 +183,12 @@ fn panicked(panic: &(dyn Any + Send)) -> Failed {
         .map(|said| (*said).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_default();
-    (Failure::Internal, format!("it panicked: {said}"))
+    // What it was limited to cannot be told from a bug in any other way than by what it says.
+    let is_memory = said.contains("out of memory") || said.contains("allocation failed");
+    let failure = if is_memory {
+        Failure::Memory
+    } else {
+        Failure::Internal
+    };
+    (failure, format!("it panicked: {said}"))
 }

@@ -162,7 +162,11 @@ fn events(count: u64) -> String {
 fn print(call: &Call, json: bool) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     let written = if json {
-        writeln!(stdout, "{}", report::json(call))
+        writeln!(
+            stdout,
+            "{}",
+            report::inert_json(&report::json(call).to_string())
+        )
     } else {
         if let Some(line) = report::line(call) {
             say!("thoth: {}", inert(&line, 2_000));
@@ -170,9 +174,9 @@ fn print(call: &Call, json: bool) -> Result<()> {
         match &call.outcome {
             Outcome::Completed(result) if stdout.is_terminal() => {
                 let value: Value = serde_json::from_str(result)?;
-                writeln!(stdout, "{value:#}")
+                writeln!(stdout, "{}", report::inert_json(&format!("{value:#}")))
             }
-            Outcome::Completed(result) => writeln!(stdout, "{result}"),
+            Outcome::Completed(result) => writeln!(stdout, "{}", report::inert_json(result)),
             Outcome::Failed(_) | Outcome::Refused(_) | Outcome::Pending(_) => Ok(()),
         }
     };

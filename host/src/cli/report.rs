@@ -1,7 +1,7 @@
 //! What came of a call, for programs (`--json`) and for people.
 
 use serde_json::{Map, Value, json};
-use thoth_host::{Call, Evidence, Outcome};
+use thoth_host::{Call, Evidence, Outcome, is_hidden};
 
 use super::Exit;
 
@@ -61,6 +61,24 @@ pub(super) fn json(call: &Call) -> Value {
     report.insert("session_id".into(), json!(call.session_id));
     report.insert("call_id".into(), json!(call.call_id));
     Value::Object(report)
+}
+
+/// JSON text with every character that could drive a terminal, hide or turn the text around written as
+/// an escape. To a program it is the same JSON.
+pub(super) fn inert_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Line breaks are the layout; within a string JSON has them escaped.
+        if is_hidden(c) && c != '\n' {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// The line for a person. `None` where the result says it all.

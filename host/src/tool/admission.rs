@@ -3,7 +3,43 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use wasmtime::Engine;
+use wasmtime::component::types::{Component, ComponentInstance, ComponentItem};
+
 use crate::error::Error;
+
+/// What a tool can import: WASI 0.2. Not a word of it is a power by itself.
+const OFFERED: [&str; 29] = [
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stderr",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/wall-clock",
+    "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
+    "wasi:http/outgoing-handler",
+    "wasi:http/types",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:random/insecure",
+    "wasi:random/insecure-seed",
+    "wasi:random/random",
+    "wasi:sockets/instance-network",
+    "wasi:sockets/ip-name-lookup",
+    "wasi:sockets/network",
+    "wasi:sockets/tcp",
+    "wasi:sockets/tcp-create-socket",
+    "wasi:sockets/udp",
+    "wasi:sockets/udp-create-socket",
+];
 
 /// The largest component that is loaded, in bytes. The tools of the big language toolchains
 /// (componentize-js 12 MB, componentize-py 18 MB) fit.
@@ -61,4 +97,35 @@ pub(super) fn admit(name: &str, bytes: &[u8]) -> Result<(), Error> {
         name: name.into(),
         why,
     })
+}
+
+/// The names of what a component imports and no tool is given.
+pub(super) fn missing(component: &Component, engine: &Engine) -> Vec<String> {
+    component
+        .imports(engine)
+        .filter(|(name, import)| match &import.ty {
+            ComponentItem::ComponentInstance(instance) => {
+                needs_something(instance, engine) && !is_offered(name)
+            }
+            ComponentItem::Type(_) => false,
+            ComponentItem::ComponentFunc(_)
+            | ComponentItem::CoreFunc(_)
+            | ComponentItem::Module(_)
+            | ComponentItem::Component(_)
+            | ComponentItem::Resource(_) => true,
+        })
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+/// An interface of types alone is complete without anybody behind it.
+fn needs_something(instance: &ComponentInstance, engine: &Engine) -> bool {
+    instance
+        .exports(engine)
+        .any(|(_, export)| !matches!(export.ty, ComponentItem::Type(_)))
+}
+
+fn is_offered(import: &str) -> bool {
+    let (name, version) = import.split_once('@').unwrap_or((import, ""));
+    OFFERED.contains(&name) && (version == "0.2" || version.starts_with("0.2."))
 }

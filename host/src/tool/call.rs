@@ -198,6 +198,10 @@ impl Tool {
                 FailureCause::LimitResources,
                 format!("the tool holds more than {} resources", limits.resources),
             ),
+            None if text.contains("store handle limit exceeded") => failure(
+                FailureCause::LimitResources,
+                format!("the tool holds more than {} handles", limits.handles),
+            ),
             None if text.contains("instance count too high")
                 || text.contains("memory count too high")
                 || text.contains("table count too high") =>

@@ -147,16 +147,25 @@ fn deadline(clock: &Clock, options: Option<RequestOptions>) -> Instant {
     asked.map_or(end, |asked| asked.min(end))
 }
 
-/// A body, read to its end and kept up to so many bytes.
+/// How much of a body that is not sent is taken from a guest that does not stop.
+const DRAIN_MAX: usize = 16 << 20;
+
+/// A body, read to its end and kept up to so many bytes. A guest that goes on for long after that hears
+/// the denial first.
 async fn taken(mut body: WasiBody, most: usize) -> Result<Bytes, HttpError> {
     let mut kept = BytesMut::new();
-    let mut over = false;
+    let (mut over, mut drained) = (false, 0_usize);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| HttpError::HttpProtocolError)?;
         if let Ok(data) = frame.into_data() {
             over |= data.len() > most.saturating_sub(kept.len());
             if !over {
                 kept.extend_from_slice(&data);
+                continue;
+            }
+            drained = drained.saturating_add(data.len());
+            if drained > DRAIN_MAX {
+                break;
             }
         }
     }

@@ -153,11 +153,12 @@ impl ResourceLimiter for Limiter {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let more = desired.saturating_sub(current);
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
         if more > self.memory_left {
             self.hit = Some(FailureCause::LimitMemory);
+            return Ok(false);
+        }
+        // Its own, or what the pool has room for.
+        if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
         self.memory_left -= more;
@@ -171,11 +172,11 @@ impl ResourceLimiter for Limiter {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let more = desired.saturating_sub(current);
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
         if more > self.table_left {
             self.hit = Some(FailureCause::LimitTable);
+            return Ok(false);
+        }
+        if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
         self.table_left -= more;

@@ -9,11 +9,11 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
-use super::admission::admit;
+use super::admission::{admit, missing};
 use super::grant::{Grant, Powers};
 use super::provider::{self, bindings::ToolProviderPre};
 use super::state::ToolState;
-use super::{Definition, Entry, Loaded, Tool, one_line};
+use super::{Definition, Entry, Loaded, Tool, inert, one_line};
 use crate::error::Error;
 
 /// What loading needs of the process.
@@ -55,6 +55,13 @@ impl Loader {
         let provides = ty
             .exports(&self.engine)
             .any(|(export, _)| export == provider::INTERFACE);
+        let missing = missing(&ty, &self.engine);
+        if !missing.is_empty() {
+            return Err(fail(format!(
+                "it imports what no tool is given: {}; only WASI 0.2 is there",
+                inert(&missing.join(", "), 400)
+            )));
+        }
         let pre = self.linker.instantiate_pre(&component).map_err(failed)?;
         let (entry, refused) = if provides {
             (

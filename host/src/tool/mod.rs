@@ -37,7 +37,7 @@ pub use self::grant::Grant;
 use self::grant::Powers;
 pub use self::limits::Limits;
 pub(crate) use self::load::{Loader, blocking};
-pub use self::output::inert;
+pub use self::output::{inert, is_hidden};
 use self::provider::bindings::ToolProviderPre;
 use self::state::ToolState;
 pub(crate) use self::state::{Surroundings, linker};
@@ -177,7 +177,9 @@ pub(crate) fn one_line(error: &wasmtime::Error) -> String {
     for cause in error.chain() {
         let text = cause.to_string();
         let first = text.lines().next().unwrap_or_default().trim().to_owned();
-        if !first.is_empty() && !parts.contains(&first) {
+        // It announces the lines that are left out.
+        let is_heading = first.starts_with("error while executing at wasm backtrace");
+        if !first.is_empty() && !is_heading && !parts.contains(&first) {
             parts.push(first);
         }
     }

@@ -123,7 +123,12 @@ impl Walk<'_> {
             interface: interface.map(str::to_owned),
             function: name.to_owned(),
         };
-        let signature = self.signature(name, function);
+        let signature = if (interface, name) == (Some("exports"), "init") {
+            // Called while the component is built, and of no use after that.
+            Err("it is componentize-py's own".to_owned())
+        } else {
+            self.signature(name, function)
+        };
         self.found.push((export, signature));
     }
 

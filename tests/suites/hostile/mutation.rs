@@ -53,7 +53,10 @@ async fn mutate(rounds: usize, seed: u64) {
     for round in 0..rounds {
         let bytes = mutated(&mut random, &seeds);
         let start = Instant::now();
-        if let Ok(tool) = runtime.load_bytes("mutated", bytes).await {
+        if let Ok(tool) = runtime
+            .load_bytes("mutated", bytes, runtime.nothing())
+            .await
+        {
             loaded += 1;
             for definition in tool.definitions() {
                 // Arguments that fit are not the point: some fit, and what runs must end.

@@ -125,7 +125,11 @@ async fn play(rounds: usize) -> Told {
         }
         let bytes = row.bytes();
         // Some may stay out as well.
-        if let Ok(tool) = processes[&time].runtime.load_bytes("hostile", bytes).await {
+        let runtime = &processes[&time].runtime;
+        if let Ok(tool) = runtime
+            .load_bytes("hostile", bytes, runtime.nothing())
+            .await
+        {
             loaded.push((row, time, tool));
         }
     }
