@@ -330,3 +330,43 @@ fn inspecting_shows_schemas_and_the_authors_words() {
             .all(|import| { import.as_str().unwrap().starts_with("wasi:") })
     );
 }
+
+/// One function that can be called, and one for each type of WASI 0.3 that has no JSON form.
+const WITH_STREAMS: &str = r#"(component
+  (core module $m
+    (func (export "one") (result i32) i32.const 1)
+    (func (export "take") (param i32)))
+  (core instance $i (instantiate $m))
+  (type $stream (stream u8))
+  (type $future (future u8))
+  (func (export "one") (result u32) (canon lift (core func $i "one")))
+  (func (export "flow") (param "s" $stream) (canon lift (core func $i "take")))
+  (func (export "later") (param "f" $future) (canon lift (core func $i "take")))
+  (func (export "complain") (param "e" error-context) (canon lift (core func $i "take")))
+)"#;
+
+#[test]
+fn a_stream_is_refused_by_name_and_the_other_functions_stay_usable() {
+    let thoth = Thoth::new(env!("CARGO_BIN_EXE_thoth"));
+    let service = Faultd::start();
+    let component = thoth.file("streams.wasm", wat::parse_str(WITH_STREAMS).unwrap());
+    let seen = thoth.bare().arg("inspect").arg(&component).arg("--json");
+    let seen = seen.run().json(0);
+    assert_eq!(seen["tools"][0]["name"], "one");
+    let refused: Vec<_> = seen["refused"].as_array().unwrap().iter().collect();
+    for (refused, (export, why)) in refused.iter().zip([
+        ("flow", "a stream"),
+        ("later", "a future"),
+        ("complain", "an error-context"),
+    ]) {
+        assert_eq!(refused["export"], export);
+        assert!(refused["why"].as_str().unwrap().contains(why), "{refused}");
+    }
+    assert_eq!(refused.len(), 3);
+    let call = thoth.call(&component).args(["one", "{}"]);
+    let call = call.args(["--enforcer-url", &service.url()]).run();
+    assert_eq!(call.json(0)["result"], 1);
+    let call = thoth.call(&component).args(["flow", "{}"]);
+    let call = call.args(["--enforcer-url", &service.url()]).run();
+    assert!(call.assert_code(2).stderr.contains("a stream"));
+}

@@ -62,7 +62,7 @@ fn imports() -> Vec<Row> {
         text("H17", "imports_another_wasi").stays_out(&["wasi:clocks/monotonic-clock@0.3.0"]),
         text("H17", "imports_with_another_type").stays_out(&["wasi:cli/exit"]),
         text("H17", "imports_a_component").stays_out(&["helper", "module"]),
-        text("H17", "runs_without_waiting").stays_out(&["WASI 0.3"]),
+        text("H17", "runs_without_waiting").stays_out(&["async function"]),
         text("H20", "imports_the_governor").stays_out(&["thoth:governance/policy@0.1.0"]),
         text("H20", "imports_other_tools").stays_out(&["thoth:governance/tool@0.1.0"]),
         text("H20", "imports_approvals").stays_out(&["thoth:governance/approvals@0.1.0"]),
