@@ -24,6 +24,6 @@ pub mod web;
 pub use corpus::hostile;
 pub use faultd::{Answer, Faultd, Listener, Refused, Reply, Site, Step};
 pub use thoth::{Run, Thoth};
-pub use toolchains::{Language, fetcher};
+pub use toolchains::{Language, fetcher, is_here};
 pub use tools::tool;
 pub use web::Web;

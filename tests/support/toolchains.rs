@@ -42,6 +42,27 @@ pub fn fetcher(language: Language) -> PathBuf {
     }
 }
 
+/// Whether a language's toolchain is on this machine. Where `THOTH_TOOLCHAINS` is set, as CI does, the
+/// answer is yes: what is missing is then an error.
+#[must_use]
+pub fn is_here(language: Language) -> bool {
+    let major = |program: &str| {
+        let output = Command::new(program).arg("--version").output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        let digits = text.trim_start_matches(|c: char| !c.is_ascii_digit());
+        let mut numbers = digits.split('.').map(|part| part.trim().parse::<u32>());
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    };
+    let here = match language {
+        Language::Rust => true,
+        Language::JavaScript => {
+            major("node").is_some_and(|(major, _)| major >= 20) && major("npm").is_some()
+        }
+        Language::Python => major("python3").is_some_and(|version| version >= (3, 10)),
+    };
+    here || std::env::var_os("THOTH_TOOLCHAINS").is_some()
+}
+
 fn javascript() -> PathBuf {
     let build = Build::new("js", &["package.json", "package-lock.json"], "fetcher.js");
     build.run(
