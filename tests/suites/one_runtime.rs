@@ -9,6 +9,8 @@
 
 #[path = "matrix/mod.rs"]
 mod matrix;
+#[path = "matrix/random.rs"]
+mod random;
 
 use std::time::Duration;
 
@@ -220,4 +222,32 @@ async fn an_approved_hold_runs_the_call_once_and_for_the_call_that_was_held() {
         1,
         "what is over is not asked about"
     );
+}
+
+/// The seed of the run that is the same every time; another with `THOTH_SEED`.
+const SEED: u64 = 0x5eed;
+
+#[tokio::test]
+async fn of_ten_thousand_random_replies_only_well_formed_allows_run() {
+    let process = Process::start().await;
+    let session = process.session("s");
+    let seed = std::env::var("THOTH_SEED").map_or(SEED, |seed| seed.parse().unwrap());
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let (mut allowed, mut refused) = (0, 0);
+    for number in 0..10_000 {
+        let reply = random::generate(&mut rng);
+        process.service.enforce(Reply::bytes(reply.wire.clone()));
+        let call = process.call(&session, "sing").await;
+        let ran = matches!(call.outcome, Outcome::Completed(_));
+        assert_eq!(
+            ran,
+            reply.allows,
+            "seed {seed}, reply {number}: {:?} to {}",
+            call.outcome,
+            String::from_utf8_lossy(&reply.wire)
+        );
+        *(if ran { &mut allowed } else { &mut refused }) += 1;
+    }
+    println!("seed {seed}: {allowed} well-formed and run, {refused} refused");
+    assert!(allowed > 1_000 && refused > 1_000);
 }
