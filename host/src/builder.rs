@@ -145,6 +145,10 @@ impl Builder {
             }
         };
         prepare_state_dir(&state)?;
+        let origin = match &decider {
+            Decider::Policy(_) => None,
+            Decider::Remote(client) => Some(client.origin().clone()),
+        };
         let (service, enforcer, destination) = match decider {
             Decider::Policy(policy) => {
                 let enforcer = Arc::new(embedded(*policy, &state)?);
@@ -201,6 +205,7 @@ impl Builder {
                 engine,
                 slots: Arc::new(Semaphore::new(SLOTS as usize)),
                 ca_file: self.ca_file,
+                enforcer: origin,
             },
             governors,
             outbox,

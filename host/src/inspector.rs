@@ -32,6 +32,7 @@ impl Inspector {
             compiler: builder::compiler(&engine, jail, cache),
             engine,
             ca_file: None,
+            enforcer: None,
             slots: Arc::new(Semaphore::new(0)),
         }))
     }

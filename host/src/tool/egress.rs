@@ -1,6 +1,7 @@
 //! A tool's way out: the requests that its grant lets through, each recorded, and decided about by
 //! the enforcer where the grant says so.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
@@ -8,6 +9,8 @@ use http::Response;
 use http_body_util::{BodyExt as _, Full};
 use serde_json::json;
 use thoth_egress::{Answer, Described, Egress, Kind, Permitted, Refused, Unreachable};
+use thoth_grants::{Host, Target};
+use thoth_transport::Origin;
 use tokio::time::Instant;
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -25,6 +28,8 @@ pub(super) struct Way {
     pub(super) clock: Clock,
     /// The most bytes of one body.
     pub(super) body_max: usize,
+    /// Where decisions come from, which is nothing for a tool to talk to.
+    pub(super) enforcer: Option<Origin>,
 }
 
 type Sent = Result<
@@ -103,6 +108,13 @@ impl Way {
             arguments: arguments(&permitted.describe(&body)),
             govern: permitted.is_governed(),
         };
+        let enforcer = self.enforcer.as_ref();
+        if enforcer.is_some_and(|enforcer| leads_to(permitted.target(), enforcer)) {
+            let why = "a tool may not talk to the enforcer, whatever its grant";
+            let refused = egress.withhold(permitted, &body, why);
+            self.effects.refused(effect, refused.message.clone()).await;
+            return Err(code(&refused));
+        }
         let slot: Arc<Mutex<Option<Result<Answer, Refused>>>> = Arc::default();
         let filled = Arc::clone(&slot);
         let (sending, clock) = (egress.clone(), self.clock);
@@ -134,6 +146,20 @@ impl Way {
             (Err(_), Some(Ok(_))) | (_, None) => Err(HttpError::HttpRequestDenied),
         }
     }
+}
+
+/// Whether a request would reach a server, by its name or by another one of this machine's.
+fn leads_to(target: &Target, server: &Origin) -> bool {
+    let (host, is_here) = match &target.host {
+        Host::Name(name) => (name.clone(), name == "localhost"),
+        Host::Address(address) => (address.to_string(), address.is_loopback()),
+    };
+    let server_is_here = server.host() == "localhost"
+        || server
+            .host()
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback());
+    target.port == server.port() && (host == server.host() || (is_here && server_is_here))
 }
 
 /// The end of an exchange: that of the call, or sooner if the guest says so.
@@ -222,5 +248,35 @@ fn code(refused: &Refused) -> HttpError {
         Kind::Tls => HttpError::TlsProtocolError,
         Kind::Protocol => HttpError::HttpProtocolError,
         Kind::TooLarge => HttpError::HttpResponseHeaderSectionSize(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+
+    #[test]
+    fn the_enforcer_is_known_under_every_name_of_this_machine() {
+        let leads = |url: &str, server: &str| {
+            let target = Target::parse(&Method::GET, &url.parse().unwrap()).unwrap();
+            leads_to(&target, &Origin::parse(server).unwrap())
+        };
+        let here = "http://127.0.0.1:8930";
+        for url in [
+            "http://127.0.0.1:8930/v1/enforce",
+            "http://localhost:8930/",
+            "http://[::1]:8930/",
+            "https://127.0.0.2:8930/",
+        ] {
+            assert!(leads(url, here), "{url}");
+        }
+        assert!(!leads("http://127.0.0.1:8931/", here));
+        assert!(!leads("http://10.0.0.1:8930/", here));
+        let there = "https://enforce.acme.example";
+        assert!(leads("https://enforce.acme.example/v1/enforce", there));
+        assert!(!leads("https://api.acme.example/", there));
+        assert!(!leads("http://enforce.acme.example/", there));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use thoth_egress::{Policy, Secrets};
 use thoth_grants::Grants;
-use thoth_transport::OneShot;
+use thoth_transport::{OneShot, Origin};
 
 use super::Limits;
 use crate::error::Error;
@@ -34,6 +34,8 @@ impl fmt::Debug for Grant {
 pub(super) struct Powers {
     pub(super) limits: Limits,
     pub(super) egress: Option<Arc<Policy>>,
+    /// Where decisions come from, if that is a server.
+    pub(super) enforcer: Option<Origin>,
     /// Names and values, as they were when the tool was loaded.
     pub(super) environment: Vec<(String, String)>,
 }
@@ -41,7 +43,11 @@ pub(super) struct Powers {
 impl Powers {
     /// Makes a grant ready. `ca_file` names authorities that tools' servers may be signed by besides
     /// the public web's.
-    pub(super) fn new(grant: Grant, ca_file: Option<&std::path::Path>) -> Result<Self, Error> {
+    pub(super) fn new(
+        grant: Grant,
+        ca_file: Option<&std::path::Path>,
+        enforcer: Option<Origin>,
+    ) -> Result<Self, Error> {
         let Grant {
             grants,
             limits,
@@ -65,6 +71,7 @@ impl Powers {
         Ok(Self {
             limits,
             egress,
+            enforcer,
             environment,
         })
     }

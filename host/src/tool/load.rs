@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use thoth_engine::{Compiler, Source};
+use thoth_transport::Origin;
 use thoth_values::Docs;
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
@@ -25,6 +26,8 @@ pub(crate) struct Loader {
     pub(crate) slots: Arc<Semaphore>,
     /// Authorities that tools' servers may be signed by besides the public web's.
     pub(crate) ca_file: Option<PathBuf>,
+    /// Where decisions come from, if that is a server.
+    pub(crate) enforcer: Option<Origin>,
 }
 
 impl Loader {
@@ -101,7 +104,7 @@ impl Loader {
             entry,
             engine: self.engine.clone(),
             grants: grant.grants.clone(),
-            powers: Powers::new(grant, self.ca_file.as_deref())?,
+            powers: Powers::new(grant, self.ca_file.as_deref(), self.enforcer.clone())?,
             slots: Arc::clone(&self.slots),
         };
         if let Entry::Functions { functions, .. } = &loaded.entry {

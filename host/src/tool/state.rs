@@ -65,6 +65,7 @@ impl ToolState {
             effects: Arc::clone(effects),
             clock: around.clock.clone(),
             body_max: limits.request_bytes,
+            enforcer: powers.enforcer.clone(),
         });
         Self {
             wasi,
