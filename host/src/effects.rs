@@ -54,11 +54,19 @@ impl Effects for CallEffects {
         Box::pin(async move {
             let govern = effect.govern;
             let (call, notes) = parent.next(effect);
-            if govern {
-                parent.governed(call, notes, act).await
+            let done = if govern {
+                parent.governed(&call, &notes, act).await
             } else {
                 parent.granted(&call, &notes, act).await
-            }
+            };
+            let failed = done.as_ref().err();
+            tracing::debug!(
+                effect = call.tool,
+                id = call.call_id,
+                failed,
+                "an effect ended"
+            );
+            done
         })
     }
 
@@ -124,11 +132,11 @@ impl Parent {
 
     /// An effect that the enforcer decides about. One that is held parks the call here: until it is
     /// decided or its hold expires, the call's own time stands still.
-    async fn governed(&self, call: ToolCall, notes: Notes, act: Act) -> Result<(), String> {
+    async fn governed(&self, call: &ToolCall, notes: &Notes, act: Act) -> Result<(), String> {
         let act: Arc<Mutex<Option<Act>>> = Arc::new(Mutex::new(Some(act)));
-        let dispatch = || once(&call, &notes, &act);
+        let dispatch = || once(call, notes, &act);
         let governors = self.runtime.governors();
-        let mut outcome = governors.wrap_tool(&self.scope, &call, dispatch()).await;
+        let mut outcome = governors.wrap_tool(&self.scope, call, dispatch()).await;
         let parked = matches!(outcome, Outcome::Pending(_)).then(|| self.clock.park());
         let mut pause = POLL_MIN;
         let mut expires = None;
@@ -141,9 +149,7 @@ impl Parent {
                 // The last question: who is still undecided then never will be.
                 hold.timeout_seconds = Some(0);
             }
-            outcome = governors
-                .resume(&self.scope, &call, &hold, dispatch())
-                .await;
+            outcome = governors.resume(&self.scope, call, &hold, dispatch()).await;
         }
         drop(parked);
         match outcome {

@@ -357,6 +357,7 @@ impl Run {
         around.clock.restart(self.tool.time());
         let Ran { result, traces } = self.tool.run(&self.function, &arguments, around).await;
         notes.set("usage", traces.usage.to_json());
+        tracing::debug!(tool = self.function, usage = ?traces.usage, "the tool ended");
         if traces.masked {
             notes.set("masked", true.into());
         }

@@ -237,7 +237,7 @@ fn read_arguments(given: Option<&str>) -> Result<String> {
                 .lock()
                 .take(ARGUMENTS_MAX + 1)
                 .read_to_string(&mut text)
-                .context("cannot read the arguments from stdin")?;
+                .map_err(|error| Usage(format!("cannot read the arguments from stdin: {error}")))?;
         }
         Some(word) => match word.strip_prefix('@') {
             Some(file) => {

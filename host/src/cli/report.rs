@@ -98,7 +98,11 @@ pub(super) fn line(call: &Call) -> Option<String> {
             ))
         }
         Outcome::Refused(refusal) => {
-            let mut line = format!("{tool} refused ({}): {}", refusal.cause, refusal.reason);
+            let reason = match refusal.reason.as_str() {
+                "" => "no reason was given",
+                reason => reason,
+            };
+            let mut line = format!("{tool} refused ({}): {reason}", refusal.cause);
             for (key, value) in grounds(&refusal.evidence) {
                 line.push_str(&format!(" · {key} {value}"));
             }

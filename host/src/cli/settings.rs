@@ -145,7 +145,7 @@ pub(super) fn refuse_fail_open() -> Result<()> {
         return Ok(());
     };
     match value.trim().to_ascii_lowercase().as_str() {
-        "0" | "f" | "false" | "no" | "off" => Ok(()),
+        "0" | "f" | "false" | "n" | "no" | "off" => Ok(()),
         _ => Err(Usage(format!(
             "THOTH_FAIL_OPEN=`{value}` is refused: an outage of the enforcer blocks calls here, and \
              nothing can change that; unset the variable"

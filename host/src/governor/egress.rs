@@ -156,7 +156,18 @@ impl WasiHttpHooks for Egress {
                 .map_err(|_| Error::ConnectionWriteTimeout)?
                 .map_err(|_| Error::HttpRequestBodySize(None))?;
             let request = Request::from_parts(parts, body.to_bytes());
-            let response = service.send(request, deadline).await.map_err(error)?;
+            let asked = Instant::now();
+            let target = request.uri().path().to_owned();
+            let response = service.send(request, deadline).await.map_err(|fault| {
+                tracing::debug!(path = target, %fault, "the policy service was not reached");
+                error(fault)
+            })?;
+            tracing::debug!(
+                path = target,
+                status = response.status().as_u16(),
+                elapsed = ?asked.elapsed(),
+                "the policy service answered"
+            );
             if question && response.status() == http::StatusCode::OK {
                 answered.store(true, Ordering::Release);
             }
