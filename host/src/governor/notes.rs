@@ -22,7 +22,8 @@ impl Notes {
         if notes.is_empty() {
             return event;
         }
-        let Ok(mut body) = thoth_core::json::parse(event.body.as_bytes()) else {
+        // Not by the strict reader: an answer's number may be beyond what that takes.
+        let Ok(mut body) = serde_json::from_str::<Value>(&event.body) else {
             return event;
         };
         if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
@@ -35,5 +36,47 @@ impl Notes {
             }
         }
         event
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use thoth_core::EventType;
+
+    use super::*;
+
+    fn event(body: &str) -> Event {
+        Event {
+            event_id: "acme:1".into(),
+            session_id: "s".into(),
+            call_id: "c".into(),
+            event_type: EventType::ToolCallPost,
+            body: body.into(),
+        }
+    }
+
+    #[test]
+    fn notes_are_added_to_the_metadata_and_nothing_else_changes() {
+        let notes = Notes::default();
+        let plain = r#"{"content":"metadata","metadata":{"risk_score":100000000000000000000}}"#;
+        assert_eq!(notes.annotate(event(plain)).body, plain);
+        notes.set("usage", json!({"fuel": 7}));
+        assert_eq!(
+            notes.annotate(event(plain)).body,
+            r#"{"content":"metadata","metadata":{"risk_score":100000000000000000000,"usage":{"fuel":7}}}"#
+        );
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_annotated_stays_as_it_is() {
+        let notes = Notes::default();
+        notes.set(
+            "effect",
+            "x".repeat(thoth_core::events::MAX_EVENT_BYTES).into(),
+        );
+        for body in ["", "7", r#"{"metadata":7}"#, r#"{"metadata":{}}"#] {
+            assert_eq!(notes.annotate(event(body)).body, body);
+        }
     }
 }
