@@ -2,7 +2,7 @@
 
 /// Flags that `thoth call` does not have yet: rows that need one wait for it. When a flag lands, its
 /// line here is deleted, and its rows run.
-pub const MISSING: &[&str] = &["--allow-dir"];
+pub const MISSING: &[&str] = &[];
 
 /// Whether one of these flags is missing.
 #[must_use]

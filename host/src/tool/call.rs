@@ -115,6 +115,10 @@ impl Tool {
             usage.request_bytes = used.request_bytes;
             usage.response_bytes = used.response_bytes;
         }
+        let files = state.files.usage();
+        usage.files_opened = files.files_opened;
+        usage.read_bytes = files.bytes_read;
+        usage.write_bytes = files.bytes_written;
         for (output, text) in [
             (&state.stdout, &mut traces.stdout),
             (&state.stderr, &mut traces.stderr),

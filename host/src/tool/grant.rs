@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use thoth_egress::{Policy, Secrets};
+use thoth_files::Folders;
 use thoth_grants::Grants;
 use thoth_transport::{OneShot, Origin};
 
@@ -34,6 +35,8 @@ impl fmt::Debug for Grant {
 pub(super) struct Powers {
     pub(super) limits: Limits,
     pub(super) egress: Option<Arc<Policy>>,
+    /// Opened once: what is put in their place later is not seen.
+    pub(super) folders: Folders,
     /// Where decisions come from, if that is a server.
     pub(super) enforcer: Option<Origin>,
     /// Names and values, as they were when the tool was loaded.
@@ -58,6 +61,10 @@ impl Powers {
             .iter()
             .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
             .collect();
+        let folders = Folders::open(&grants.files).map_err(|error| Error::Setting {
+            what: "a granted folder".into(),
+            why: error.to_string(),
+        })?;
         let egress = if grants.network.is_empty() {
             None
         } else {
@@ -71,6 +78,7 @@ impl Powers {
         Ok(Self {
             limits,
             egress,
+            folders,
             enforcer,
             environment,
         })

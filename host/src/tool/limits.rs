@@ -100,6 +100,13 @@ impl Limits {
         self
     }
 
+    pub(super) fn file_budgets(&self) -> thoth_files::Budgets {
+        thoth_files::Budgets {
+            open_files: self.open_files,
+            write_bytes: self.write_bytes,
+        }
+    }
+
     pub(super) fn budgets(&self) -> Budgets {
         Budgets {
             requests: self.requests,

@@ -7,6 +7,7 @@ mod call;
 mod definition;
 mod effects;
 mod egress;
+mod files;
 mod grant;
 mod limits;
 mod load;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use thoth_egress::Egress;
+use thoth_files::{Files, FilesCtx, FilesView};
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -11,6 +12,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::effects::Effects;
 use super::egress::{Outgoing, Way};
+use super::files::Doorkeeper;
 use super::grant::Powers;
 use super::limits::Limiter;
 use super::output::Output;
@@ -23,6 +25,7 @@ pub(crate) struct ToolState {
     outgoing: Outgoing,
     table: ResourceTable,
     pub(super) egress: Option<Egress>,
+    pub(super) files: FilesCtx,
     pub(super) limiter: Limiter,
     pub(super) stdout: Output,
     pub(super) stderr: Output,
@@ -73,6 +76,11 @@ impl ToolState {
             table,
             egress,
             outgoing: Outgoing(way),
+            files: FilesCtx::new(
+                powers.folders.clone(),
+                limits.file_budgets(),
+                Arc::new(Doorkeeper(around.effects.clone())),
+            ),
             limiter: Limiter::new(limits),
             stdout,
             stderr,
@@ -109,10 +117,43 @@ pub(super) fn store(
 /// Everything a tool can import: WASI 0.2, and nothing else. Linking is not granting: sockets, files
 /// and requests are refused when they are used, unless they are granted.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<ToolState>> {
+    use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
+    use wasmtime_wasi::p2::bindings::{cli, sockets};
+    use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
+
     let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    let l = &mut linker;
+    // io, clocks, random and the standard streams.
+    wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(l)?;
+    cli::environment::add_to_linker::<_, WasiCli>(l, ToolState::cli)?;
+    cli::exit::add_to_linker::<_, WasiCli>(l, ToolState::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(l, ToolState::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(l, ToolState::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, ToolState::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, ToolState::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, ToolState::cli)?;
+    // Never granted, and imported by toolchains all the same.
+    let options = sockets::network::LinkOptions::default();
+    sockets::instance_network::add_to_linker::<_, WasiSockets>(l, ToolState::sockets)?;
+    sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(l, ToolState::sockets)?;
+    sockets::network::add_to_linker::<_, WasiSockets>(l, &options, ToolState::sockets)?;
+    sockets::tcp::add_to_linker::<_, WasiSockets>(l, ToolState::sockets)?;
+    sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(l, ToolState::sockets)?;
+    sockets::udp::add_to_linker::<_, WasiSockets>(l, ToolState::sockets)?;
+    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(l, ToolState::sockets)?;
+    // The two that are ours.
+    thoth_files::add_to_linker(l)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(l)?;
     Ok(linker)
+}
+
+impl FilesView for ToolState {
+    fn files(&mut self) -> Files<'_> {
+        Files {
+            ctx: &mut self.files,
+            table: &mut self.table,
+        }
+    }
 }
 
 impl WasiView for ToolState {

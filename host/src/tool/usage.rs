@@ -20,6 +20,12 @@ pub struct Usage {
     pub request_bytes: u64,
     /// Bytes of responses' bodies.
     pub response_bytes: u64,
+    /// Files that it opened.
+    pub files_opened: u64,
+    /// Bytes that it read from files.
+    pub read_bytes: u64,
+    /// Bytes that it wrote to files.
+    pub write_bytes: u64,
     /// Bytes that it wrote to its standard output and error.
     pub output_bytes: u64,
 }
@@ -35,6 +41,9 @@ impl Usage {
             "requests": self.requests,
             "request_bytes": self.request_bytes,
             "response_bytes": self.response_bytes,
+            "files_opened": self.files_opened,
+            "read_bytes": self.read_bytes,
+            "write_bytes": self.write_bytes,
             "output_bytes": self.output_bytes,
         })
     }
