@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use thoth_core::Hold;
 use thoth_enforcer::{Enforcer, Policy};
 use thoth_engine::{Compiler, Jail, SLOTS};
 use thoth_outbox::Outbox;
@@ -15,7 +16,7 @@ use crate::error::Error;
 use crate::folders::{default_state_dir, prepare_state_dir};
 use crate::governor::{self, Governors, Service};
 use crate::outbox::{Courier, Recorder};
-use crate::runtime::{Runtime, Shared};
+use crate::runtime::{OnHold, Runtime, Shared};
 use crate::tool::{self, Limits, Loader};
 
 /// The policy call's total deadline where none is set.
@@ -34,6 +35,7 @@ pub struct Builder {
     compiler: Option<Jail>,
     timeout: Option<Duration>,
     limits: Limits,
+    on_hold: Option<OnHold>,
 }
 
 impl Builder {
@@ -110,6 +112,15 @@ impl Builder {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Is told when a running call waits until a human decides about an effect of it: the effect's name
+    /// (`effect:http`), its arguments as JSON, and the hold. It is called on the way, so it must not
+    /// block.
+    #[must_use]
+    pub fn on_hold(mut self, told: impl Fn(&str, &str, &Hold) + Send + Sync + 'static) -> Self {
+        self.on_hold = Some(OnHold(Arc::new(told)));
         self
     }
 
@@ -212,6 +223,7 @@ impl Builder {
             enforcer,
             limits: self.limits,
             refused_before,
+            on_hold: self.on_hold,
             stop,
             delivery,
         })))

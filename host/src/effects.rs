@@ -137,7 +137,13 @@ impl Parent {
         let dispatch = || once(call, notes, &act);
         let governors = self.runtime.governors();
         let mut outcome = governors.wrap_tool(&self.scope, call, dispatch()).await;
-        let parked = matches!(outcome, Outcome::Pending(_)).then(|| self.clock.park());
+        let parked = match &outcome {
+            Outcome::Pending(hold) => {
+                self.runtime.parked(call, hold);
+                Some(self.clock.park())
+            }
+            Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Refused(_) => None,
+        };
         let mut pause = POLL_MIN;
         let mut expires = None;
         while let Outcome::Pending(hold) = outcome {

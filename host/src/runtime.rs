@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use thoth_core::{Hold, ToolCall};
 use thoth_enforcer::Enforcer;
 use thoth_outbox::{Outbox, Status};
 use tokio::sync::watch;
@@ -51,8 +52,19 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     /// Events that the enforcer had refused for good before this process began.
     pub(crate) refused_before: u64,
+    pub(crate) on_hold: Option<OnHold>,
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) delivery: JoinHandle<()>,
+}
+
+/// Told when a running call waits for a human: the effect's name and arguments (JSON), and its hold.
+#[derive(Clone)]
+pub(crate) struct OnHold(pub(crate) Arc<dyn Fn(&str, &str, &Hold) + Send + Sync>);
+
+impl fmt::Debug for OnHold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnHold")
+    }
 }
 
 impl Drop for Shared {
@@ -175,6 +187,13 @@ impl Runtime {
                 refused: 0,
                 last_error: Some(error.to_string()),
             },
+        }
+    }
+
+    /// Tells whoever wants to know that an effect waits for a human.
+    pub(crate) fn parked(&self, effect: &ToolCall, hold: &Hold) {
+        if let Some(told) = &self.0.on_hold {
+            told.0(&effect.tool, &effect.arguments, hold);
         }
     }
 

@@ -1,12 +1,12 @@
 //! `thoth call`: one governed call of one function of one component.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use thoth_host::{Call, Mode, Outcome, Runtime, Tool, inert};
+use thoth_host::{Call, Hold, Mode, Outcome, Runtime, Tool, inert};
 
 use super::enforcer::stopped;
 use super::grants::{GrantArgs, LimitArgs, private};
@@ -75,8 +75,18 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     let granted = args
         .grants
         .granted(&config, &args.limits, &args.component, &private)?;
-    let builder = args.policy.builder(settings)?;
-    let runtime = builder.state_dir(&state).build().await?;
+    let is_embedded = args.policy.is_embedded(settings);
+    let folder = args.state.state_dir.clone();
+    let builder = args.policy.builder(settings)?.state_dir(&state);
+    let builder = builder.on_hold(move |effect, arguments, hold| {
+        let how = how_to_approve(hold, is_embedded, folder.as_deref());
+        let line = format!(
+            "{effect} {arguments} waits for approval: {}; {how}",
+            hold.reason
+        );
+        say!("thoth: {}", inert(&line, 2_000));
+    });
+    let runtime = builder.build().await?;
     let arguments = read_arguments(args.arguments.as_deref())?;
     let tool = noticed(
         &format!("compiling {}", args.component.display()),
@@ -100,20 +110,9 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     if let Outcome::Pending(hold) = &call.outcome
         && args.wait != Some(Duration::ZERO)
     {
-        let r#where = match (&hold.approval_url, runtime.enforcer()) {
-            (Some(url), _) => format!("approve it at {url}"),
-            (None, Some(_)) => {
-                let folder = args.state.state_dir.as_ref();
-                let folder = folder.map(|dir| format!(" --state-dir {}", dir.display()));
-                let folder = folder.unwrap_or_default();
-                format!(
-                    "approve it with `thoth approvals approve {}{folder}`",
-                    hold.token
-                )
-            }
-            (None, None) => format!("approve hold {} at the enforcer", hold.token),
-        };
-        let line = format!("{name} waits for approval: {}; {where}", hold.reason);
+        let is_embedded = runtime.enforcer().is_some();
+        let how = how_to_approve(hold, is_embedded, args.state.state_dir.as_deref());
+        let line = format!("{name} waits for approval: {}; {how}", hold.reason);
         say!("thoth: {}", inert(&line, 2_000));
         let token = hold.token.clone();
         call = tokio::select! {
@@ -140,6 +139,21 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
         );
     }
     Ok(report::exit(&call))
+}
+
+fn how_to_approve(hold: &Hold, is_embedded: bool, folder: Option<&Path>) -> String {
+    match &hold.approval_url {
+        Some(url) => format!("approve it at {url}"),
+        None if is_embedded => {
+            let folder = folder.map(|dir| format!(" --state-dir {}", dir.display()));
+            let folder = folder.unwrap_or_default();
+            format!(
+                "approve it with `thoth approvals approve {}{folder}`",
+                hold.token
+            )
+        }
+        None => format!("approve hold {} at the enforcer", hold.token),
+    }
 }
 
 /// The caller gives up: what runs is stopped, what is held does not run, and what was recorded is

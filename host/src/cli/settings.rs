@@ -108,6 +108,12 @@ impl PolicyArgs {
         Ok(builder)
     }
 
+    /// Whether this process decides by itself.
+    pub(super) fn is_embedded(&self, settings: &Settings) -> bool {
+        let is_remote = self.enforcer_url.is_some() || var("THOTH_API_URL").is_some();
+        self.policy.is_some() || (!is_remote && settings.policy.is_some())
+    }
+
     /// The policy file that a flag names.
     pub(super) fn policy_file(&self) -> Option<&Path> {
         self.policy.as_deref()
