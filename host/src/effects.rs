@@ -97,12 +97,7 @@ impl Parent {
     async fn granted(&self, call: &ToolCall, notes: &Notes, act: Act) -> Result<(), String> {
         self.record(call, notes, Local::Requested).await?;
         let start = Instant::now();
-        let unfinished = Unfinished {
-            parent: self,
-            call,
-            notes,
-            ended: false,
-        };
+        let unfinished = self.unfinished(Stage::UnderWay, call, notes);
         let done = act().await;
         unfinished.end();
         let done = done.inspect(|told| notes.set("effect_result", told.clone()));
@@ -111,6 +106,21 @@ impl Parent {
         self.record(call, notes, Local::Done { failed, duration })
             .await?;
         done.map(|_| ())
+    }
+
+    fn unfinished<'a>(
+        &'a self,
+        stage: Stage,
+        call: &'a ToolCall,
+        notes: &'a Notes,
+    ) -> Unfinished<'a> {
+        Unfinished {
+            parent: self,
+            call,
+            notes,
+            stage,
+            ended: false,
+        }
     }
 
     async fn record(&self, call: &ToolCall, notes: &Notes, local: Local<'_>) -> Result<(), String> {
@@ -134,7 +144,10 @@ impl Parent {
         let mut expires = None;
         while let Outcome::Pending(hold) = outcome {
             let end = *expires.get_or_insert_with(|| Instant::now() + patience(&hold));
+            // A question about the hold looks after its own end.
+            let unfinished = self.unfinished(Stage::Held, &call, &notes);
             tokio::time::sleep_until((Instant::now() + pause).min(end)).await;
+            unfinished.end();
             pause = (pause * 2).min(POLL_MAX);
             let mut hold = hold;
             if Instant::now() >= end {
@@ -160,7 +173,17 @@ struct Unfinished<'a> {
     parent: &'a Parent,
     call: &'a ToolCall,
     notes: &'a Notes,
+    stage: Stage,
     ended: bool,
+}
+
+/// How far an effect has come.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// Nobody has decided, so it does not happen.
+    Held,
+    /// It may have happened.
+    UnderWay,
 }
 
 impl Unfinished<'_> {
@@ -175,11 +198,20 @@ impl Drop for Unfinished<'_> {
             return;
         }
         let recorder = self.parent.runtime.governors().recorder().clone();
-        let given_up = Local::Done {
-            failed: Some("the tool gave it up; it may have happened"),
-            duration: Duration::ZERO,
+        let scope = &self.parent.scope;
+        let event = match self.stage {
+            Stage::Held => {
+                let why = "it was given up while it was held";
+                recorder.broken(scope, self.call, why, None)
+            }
+            Stage::UnderWay => {
+                let given_up = Local::Done {
+                    failed: Some("the tool gave it up; it may have happened"),
+                    duration: Duration::ZERO,
+                };
+                recorder.local(scope, self.call, given_up)
+            }
         };
-        let event = recorder.local(&self.parent.scope, self.call, given_up);
         let event = self.notes.annotate(event);
         // Outside of a runtime nothing can be appended; that it was requested is in the log.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
