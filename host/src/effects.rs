@@ -1,7 +1,7 @@
 //! The effects of one running call: each is recorded before it happens, and is a governed call of its
 //! own where the grant says so.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ struct Parent {
     tool: String,
     clock: Clock,
     effects: AtomicU32,
+    masked: AtomicBool,
 }
 
 impl CallEffects {
@@ -44,6 +45,7 @@ impl CallEffects {
             tool,
             clock,
             effects: AtomicU32::new(0),
+            masked: AtomicBool::new(false),
         }))
     }
 }
@@ -54,12 +56,17 @@ impl Effects for CallEffects {
         Box::pin(async move {
             let govern = effect.govern;
             let (call, notes) = parent.next(effect);
+            let act = Arc::clone(&parent).watched(act);
             if govern {
                 parent.governed(call, notes, act).await
             } else {
                 parent.granted(&call, &notes, act).await
             }
         })
+    }
+
+    fn has_masked(&self) -> bool {
+        self.0.masked.load(Ordering::Acquire)
     }
 
     fn refused(&self, effect: Effect, why: String) -> Later<()> {
@@ -91,6 +98,20 @@ impl Parent {
         let notes = Notes::default();
         notes.set("effect", Value::Object(arguments));
         (call, notes)
+    }
+
+    /// The same, remembering whether a secret was masked in what came back.
+    fn watched(self: Arc<Self>, act: Act) -> Act {
+        Box::new(move || {
+            Box::pin(async move {
+                let done = act().await;
+                let masked = |told: &Value| told.get("masked") == Some(&Value::Bool(true));
+                if done.as_ref().is_ok_and(masked) {
+                    self.masked.store(true, Ordering::Release);
+                }
+                done
+            })
+        })
     }
 
     /// An effect that the grant alone decides about.

@@ -28,12 +28,14 @@ impl Tool {
     /// Dropping the future drops the store, and with it whatever the tool was doing.
     pub(crate) async fn run(&self, name: &str, arguments: &Value, around: Surroundings) -> Ran {
         let start = Instant::now();
+        let effects = around.effects.clone();
         let mut traces = Traces::default();
         let mut result = match self.slot(&around).await {
             Ok(_slot) => self.enter(name, arguments, &around, &mut traces).await,
             Err(failure) => Err(failure),
         };
         traces.usage.wall = start.elapsed();
+        traces.masked |= effects.is_some_and(|effects| effects.has_masked());
         if let Some(policy) = &self.0.powers.egress {
             traces.masked |= mask::outcome(&policy.secrets, &mut result);
         }
