@@ -13,7 +13,7 @@ mod refused;
 #[path = "secrets/safe.rs"]
 mod safe;
 
-use safe::{SECRET, Safe, forms};
+use safe::{SECRET, Safe, assert_clean, forms};
 use serde_json::{Value, json};
 use thoth_tests::table;
 
@@ -52,6 +52,30 @@ fn a_secret_reaches_the_server_and_comes_back_masked_whatever_the_tool_does_with
             true,
             "{events:?}"
         );
+        safe.is_tight(&run);
+    }
+}
+
+#[test]
+fn a_secret_that_a_tool_has_from_its_caller_is_masked_once_it_was_used() {
+    for function in ["repeats", "regrets"] {
+        let safe = Safe::new(SECRET);
+        let path = format!("/v1/items.json?{SECRET}");
+        let run = safe
+            .call(function, &path, "authorization", "{{secret:key}}")
+            .run();
+        let json = run.json(if function == "regrets" { 5 } else { 0 });
+        let masked = "/v1/items.json?[secret:key]";
+        if function == "regrets" {
+            assert_eq!(json["error"], masked, "{run}");
+        } else {
+            for shown in ["result", "stdout", "stderr"] {
+                assert_eq!(json[shown], masked, "{shown}: {run}");
+            }
+        }
+        assert_eq!(json["masked"], true, "{run}");
+        let last = safe.service.events().pop().unwrap();
+        assert_eq!(last["metadata"]["masked"], true, "{last}");
         safe.is_tight(&run);
     }
 }
@@ -100,7 +124,7 @@ fn the_enforcer_is_told_the_header_and_not_its_value() {
         json!(["authorization"])
     );
     for request in asked {
-        safe::assert_clean("a request to the enforcer", &request.body);
+        assert_clean("a request to the enforcer", &request.body);
     }
 }
 
@@ -140,7 +164,7 @@ fn the_search_finds_each_form() {
     assert_eq!(forms().len(), 6);
     for form in forms() {
         let text = [b"x", form.as_slice(), b"y"].concat();
-        let found = std::panic::catch_unwind(|| safe::assert_clean("it", &text));
+        let found = std::panic::catch_unwind(|| assert_clean("it", &text));
         assert!(found.is_err());
     }
 }

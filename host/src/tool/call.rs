@@ -123,13 +123,16 @@ impl Tool {
         ] {
             let (total, kept) = output.taken();
             usage.output_bytes = usage.output_bytes.saturating_add(total);
+            // What is masked has another length than what was written.
+            let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            let left_out = total.saturating_sub(length(&kept));
             let policy = self.0.powers.egress.as_ref();
             let (kept, masked) = match policy.map(|policy| policy.secrets.mask(&kept)) {
                 Some((kept_masked, true)) => (kept_masked.into_owned(), true),
                 Some((_, false)) | None => (kept, false),
             };
             traces.masked |= masked;
-            *text = readable(total, &kept);
+            *text = readable(length(&kept).saturating_add(left_out), &kept);
         }
     }
 

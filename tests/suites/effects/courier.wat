@@ -107,6 +107,18 @@
     (call $write (call $stderr) (i32.const 2097152) (local.get $size) (i32.const 0))
     (call $result (i32.const 0) (i32.const 512) (i32.const 0)))
 
+  (func (export "repeats") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (drop (call $exchange (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+      (local.get 4) (local.get 5) (local.get 6) (local.get 7)))
+    (call $write (call $stdout) (local.get 2) (local.get 3) (i32.const 0))
+    (call $write (call $stderr) (local.get 2) (local.get 3) (i32.const 0))
+    (call $result (i32.const 0) (local.get 2) (local.get 3)))
+
+  (func (export "regrets") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (drop (call $exchange (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+      (local.get 4) (local.get 5) (local.get 6) (local.get 7)))
+    (call $result (i32.const 1) (local.get 2) (local.get 3)))
+
   (func (export "gives-up") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
     (drop (call $send (local.get 0) (local.get 1) (local.get 2) (local.get 3)
       (local.get 4) (local.get 5) (local.get 6) (local.get 7)))
