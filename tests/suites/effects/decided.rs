@@ -124,7 +124,7 @@ fn an_effect_of_a_call_that_is_refused_does_not_come_to_be() {
 
 #[test]
 fn in_observe_mode_a_request_leaves_whatever_the_answer_and_the_log_says_so() {
-    let rows: [(&str, Reply, &str); 3] = [
+    let rows: [(&str, Reply, &str); 4] = [
         (
             "blocked",
             Answer::block("no").into(),
@@ -138,6 +138,11 @@ fn in_observe_mode_a_request_leaves_whatever_the_answer_and_the_log_says_so() {
         (
             "put off",
             Answer::defer("later", 5).into(),
+            "POST effect:http.1",
+        ),
+        (
+            "held",
+            Answer::step_up("hold-1").into(),
             "POST effect:http.1",
         ),
     ];
