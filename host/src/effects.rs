@@ -1,7 +1,7 @@
 //! The effects of one running call: each is recorded before it happens, and is a governed call of its
 //! own where the grant says so.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ struct Parent {
     tool: String,
     clock: Clock,
     effects: AtomicU32,
+    masked: AtomicBool,
 }
 
 impl CallEffects {
@@ -44,6 +45,7 @@ impl CallEffects {
             tool,
             clock,
             effects: AtomicU32::new(0),
+            masked: AtomicBool::new(false),
         }))
     }
 }
@@ -54,6 +56,7 @@ impl Effects for CallEffects {
         Box::pin(async move {
             let govern = effect.govern;
             let (call, notes) = parent.next(effect);
+            let act = Arc::clone(&parent).watched(act);
             let done = if govern {
                 parent.governed(&call, &notes, act).await
             } else {
@@ -68,6 +71,10 @@ impl Effects for CallEffects {
             );
             done
         })
+    }
+
+    fn has_masked(&self) -> bool {
+        self.0.masked.load(Ordering::Acquire)
     }
 
     fn refused(&self, effect: Effect, why: String) -> Later<()> {
@@ -101,16 +108,25 @@ impl Parent {
         (call, notes)
     }
 
+    /// The same, remembering whether a secret was masked in what came back.
+    fn watched(self: Arc<Self>, act: Act) -> Act {
+        Box::new(move || {
+            Box::pin(async move {
+                let done = act().await;
+                let masked = |told: &Value| told.get("masked") == Some(&Value::Bool(true));
+                if done.as_ref().is_ok_and(masked) {
+                    self.masked.store(true, Ordering::Release);
+                }
+                done
+            })
+        })
+    }
+
     /// An effect that the grant alone decides about.
     async fn granted(&self, call: &ToolCall, notes: &Notes, act: Act) -> Result<(), String> {
         self.record(call, notes, Local::Requested).await?;
         let start = Instant::now();
-        let unfinished = Unfinished {
-            parent: self,
-            call,
-            notes,
-            ended: false,
-        };
+        let unfinished = self.unfinished(Stage::UnderWay, call, notes);
         let done = act().await;
         unfinished.end();
         let done = done.inspect(|told| notes.set("effect_result", told.clone()));
@@ -119,6 +135,21 @@ impl Parent {
         self.record(call, notes, Local::Done { failed, duration })
             .await?;
         done.map(|_| ())
+    }
+
+    fn unfinished<'a>(
+        &'a self,
+        stage: Stage,
+        call: &'a ToolCall,
+        notes: &'a Notes,
+    ) -> Unfinished<'a> {
+        Unfinished {
+            parent: self,
+            call,
+            notes,
+            stage,
+            ended: false,
+        }
     }
 
     async fn record(&self, call: &ToolCall, notes: &Notes, local: Local<'_>) -> Result<(), String> {
@@ -148,7 +179,10 @@ impl Parent {
         let mut expires = None;
         while let Outcome::Pending(hold) = outcome {
             let end = *expires.get_or_insert_with(|| Instant::now() + patience(&hold));
+            // A question about the hold looks after its own end.
+            let unfinished = self.unfinished(Stage::Held, call, notes);
             tokio::time::sleep_until((Instant::now() + pause).min(end)).await;
+            unfinished.end();
             pause = (pause * 2).min(POLL_MAX);
             let mut hold = hold;
             if Instant::now() >= end {
@@ -172,7 +206,17 @@ struct Unfinished<'a> {
     parent: &'a Parent,
     call: &'a ToolCall,
     notes: &'a Notes,
+    stage: Stage,
     ended: bool,
+}
+
+/// How far an effect has come.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// Nobody has decided, so it does not happen.
+    Held,
+    /// It may have happened.
+    UnderWay,
 }
 
 impl Unfinished<'_> {
@@ -187,11 +231,20 @@ impl Drop for Unfinished<'_> {
             return;
         }
         let recorder = self.parent.runtime.governors().recorder().clone();
-        let given_up = Local::Done {
-            failed: Some("the tool gave it up; it may have happened"),
-            duration: Duration::ZERO,
+        let scope = &self.parent.scope;
+        let event = match self.stage {
+            Stage::Held => {
+                let why = "it was given up while it was held";
+                recorder.broken(scope, self.call, why, None)
+            }
+            Stage::UnderWay => {
+                let given_up = Local::Done {
+                    failed: Some("the tool gave it up; it may have happened"),
+                    duration: Duration::ZERO,
+                };
+                recorder.local(scope, self.call, given_up)
+            }
         };
-        let event = recorder.local(&self.parent.scope, self.call, given_up);
         let event = self.notes.annotate(event);
         // Outside of a runtime nothing can be appended; that it was requested is in the log.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {

@@ -226,6 +226,17 @@ impl Running {
         self.child.wait().expect("the process has ended");
     }
 
+    /// Asks it to stop, as Ctrl-C does.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be asked.
+    pub fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-INT", &id]).status();
+        assert!(asked.expect("`kill` starts").success(), "it has ended");
+    }
+
     /// Waits for its end.
     ///
     /// # Panics

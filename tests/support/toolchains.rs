@@ -215,7 +215,12 @@ impl Build {
 }
 
 /// The text of WASI's interfaces, from the crate that the tools in Rust have them of.
-fn wasi() -> Vec<PathBuf> {
+///
+/// # Panics
+///
+/// If cargo does not tell where that crate is.
+#[must_use]
+pub fn wasi() -> Vec<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .current_dir(workspace())

@@ -8,13 +8,22 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
+
+use serde_json::json;
+
+/// A connection that has not come by then is not coming.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The longest request head that is read, in bytes.
 const HEAD_MAX: usize = 64 << 10;
 
 /// What is at `/v1/items.json`.
 pub const ITEMS: &str = r#"{"items":[{"name":"lamp","cents":4999},{"name":"desk","cents":25000}]}"#;
+
+/// Bytes of what is at `/v1/large`.
+pub const LARGE: usize = 64 << 10;
 
 /// A server, until the test's process ends.
 pub struct Web {
@@ -31,7 +40,21 @@ impl Web {
     /// If there is none.
     #[must_use]
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::on("127.0.0.1:0")
+    }
+
+    /// Listens on a free port of loopback in IPv6.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    #[must_use]
+    pub fn start_v6() -> Self {
+        Self::on("[::1]:0")
+    }
+
+    fn on(address: &str) -> Self {
+        let listener = TcpListener::bind(address).expect("a free port");
         let address = listener.local_addr().expect("an address");
         let (connections, heads) = (Arc::default(), Arc::default());
         let web = Self {
@@ -67,6 +90,25 @@ impl Web {
         self.connections.load(Ordering::SeqCst)
     }
 
+    /// Waits until there were so many connections.
+    ///
+    /// # Panics
+    ///
+    /// If they do not come.
+    pub fn wait_for(&self, connections: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.connections() < connections {
+            assert!(Instant::now() < deadline, "no connection came");
+            thread::yield_now();
+        }
+    }
+
+    /// Host and port.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        self.address.to_string()
+    }
+
     /// The heads of all requests that came whole.
     ///
     /// # Panics
@@ -92,10 +134,29 @@ fn answer(mut stream: TcpStream, own: SocketAddr, heads: &Mutex<Vec<String>>) {
         }
     }
     let head = String::from_utf8_lossy(&head).into_owned();
-    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    let target = head.split(' ').nth(1).unwrap_or_default();
+    let path = target.split('?').next().unwrap_or_default().to_owned();
+    // What is left unread when a connection ends may take the answer with it.
+    let length = head
+        .lines()
+        .filter_map(|line| {
+            line.to_ascii_lowercase()
+                .strip_prefix("content-length:")?
+                .trim()
+                .parse()
+                .ok()
+        })
+        .next();
+    let mut body = (&stream).take(length.unwrap_or(0));
+    let echo = json!({ "head": head }).to_string();
+    if std::io::copy(&mut body, &mut std::io::sink()).is_err() {
+        return;
+    }
     heads.lock().expect("no panic while it is held").push(head);
     let _hung_up = match path.as_str() {
         "/v1/items.json" => whole(&mut stream, "200 OK", "application/json", ITEMS),
+        "/v1/echo" => whole(&mut stream, "200 OK", "application/json", &echo),
+        "/v1/large" => whole(&mut stream, "200 OK", "text/plain", &"a".repeat(LARGE)),
         "/v1/text" => whole(&mut stream, "200 OK", "text/plain", "not { JSON"),
         "/v1/redirect" => {
             let location = format!("location: http://{own}/secret\r\ncontent-length: 0\r\n\r\n");

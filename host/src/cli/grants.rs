@@ -97,6 +97,11 @@ pub(super) struct LimitArgs {
 
 impl LimitArgs {
     fn settings(&self) -> Result<LimitSettings> {
+        for flag in &self.limit {
+            // By itself first: of several the message names the one that is wrong.
+            LimitSettings::from_flags(std::slice::from_ref(flag))
+                .map_err(|error| Usage(format!("--limit `{}`: {error}", inert(flag, 80))))?;
+        }
         let named = LimitSettings::from_flags(&self.limit)
             .map_err(|error| Usage(format!("--limit: {error}")))?;
         Ok(named.overridden_by(LimitSettings {

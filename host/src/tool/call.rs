@@ -28,12 +28,14 @@ impl Tool {
     /// Dropping the future drops the store, and with it whatever the tool was doing.
     pub(crate) async fn run(&self, name: &str, arguments: &Value, around: Surroundings) -> Ran {
         let start = Instant::now();
+        let effects = around.effects.clone();
         let mut traces = Traces::default();
         let mut result = match self.slot(&around).await {
             Ok(_slot) => self.enter(name, arguments, &around, &mut traces).await,
             Err(failure) => Err(failure),
         };
         traces.usage.wall = start.elapsed();
+        traces.masked |= effects.is_some_and(|effects| effects.has_masked());
         if let Some(policy) = &self.0.powers.egress {
             traces.masked |= mask::outcome(&policy.secrets, &mut result);
         }
@@ -125,13 +127,16 @@ impl Tool {
         ] {
             let (total, kept) = output.taken();
             usage.output_bytes = usage.output_bytes.saturating_add(total);
+            // What is masked has another length than what was written.
+            let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            let left_out = total.saturating_sub(length(&kept));
             let policy = self.0.powers.egress.as_ref();
             let (kept, masked) = match policy.map(|policy| policy.secrets.mask(&kept)) {
                 Some((kept_masked, true)) => (kept_masked.into_owned(), true),
                 Some((_, false)) | None => (kept, false),
             };
             traces.masked |= masked;
-            *text = readable(total, &kept);
+            *text = readable(length(&kept).saturating_add(left_out), &kept);
         }
     }
 

@@ -28,4 +28,7 @@ pub(crate) trait Effects: Send + Sync {
 
     /// Records an effect that the grant does not let through.
     fn refused(&self, effect: Effect, why: String) -> Later<()>;
+
+    /// Whether a secret was masked in what came back from an effect so far.
+    fn has_masked(&self) -> bool;
 }

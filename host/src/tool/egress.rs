@@ -71,16 +71,17 @@ impl WasiHttpHooks for Outgoing {
             };
             // In any case, or the guest would see a broken stream and not the denial.
             let body = taken(body, way.body_max).await;
-            let (egress, permitted) = match checked {
-                Ok(permitted) => permitted,
+            let ready = checked.and_then(|(egress, permitted)| match body {
+                Ok(body) => Ok((egress, permitted, body)),
+                Err(code) => Err((code, "the body is too long, or did not come whole".into())),
+            });
+            let (egress, permitted, body) = match ready {
+                Ok(ready) => ready,
                 Err((code, why)) => {
-                    let target = parts.uri.authority().map(|host| host.to_string());
-                    let effect = refused_effect(parts.method.as_str(), target);
-                    way.effects.refused(effect, why).await;
+                    way.effects.refused(refused_effect(&parts), why).await;
                     return Err(code);
                 }
             };
-            let body = body?;
             let answer = way.send(egress, permitted, body, options).await?;
             let response = answer.response.map(|body| {
                 Full::new(body)
@@ -216,11 +217,14 @@ fn arguments(described: &Described) -> serde_json::Map<String, serde_json::Value
 }
 
 /// What is told about a request that no rule lets through: it may be anything, so little.
-fn refused_effect(method: &str, host: Option<String>) -> Effect {
+fn refused_effect(request: &http::request::Parts) -> Effect {
     let mut arguments = serde_json::Map::new();
     let cut = |text: &str| super::inert(text, 200);
-    arguments.insert("method".into(), cut(method).into());
-    arguments.insert("host".into(), host.as_deref().map(cut).into());
+    // Host and port, and not what else an authority may hold: a password.
+    let (host, port) = (request.uri.host(), request.uri.port_u16());
+    arguments.insert("method".into(), cut(request.method.as_str()).into());
+    arguments.insert("host".into(), host.map(cut).into());
+    arguments.insert("port".into(), port.into());
     Effect {
         tool: "effect:http",
         arguments,

@@ -59,6 +59,6 @@ pub struct Traces {
     pub stdout: String,
     /// The same of its standard error.
     pub stderr: String,
-    /// Whether a secret stood in its result or output, and is masked.
+    /// Whether a secret stood in a response, its result or output, and is masked.
     pub masked: bool,
 }

@@ -1,0 +1,128 @@
+;; The core of `courier.wit`: requests by hand, since no tool of ours shows what an answer says.
+(module
+  (import "wasi:http/types@0.2.12" "[constructor]fields" (func $fields (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]fields.append" (func $append (param i32 i32 i32 i32 i32 i32)))
+  (import "wasi:http/types@0.2.12" "[constructor]outgoing-request" (func $request (param i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-scheme" (func $set-scheme (param i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-authority" (func $set-authority (param i32 i32 i32 i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]outgoing-request.set-path-with-query" (func $set-path (param i32 i32 i32 i32) (result i32)))
+  (import "wasi:http/outgoing-handler@0.2.12" "handle" (func $handle (param i32 i32 i32 i32)))
+  (import "wasi:http/types@0.2.12" "[method]future-incoming-response.subscribe" (func $subscribe (param i32) (result i32)))
+  (import "wasi:http/types@0.2.12" "[method]future-incoming-response.get" (func $get (param i32 i32)))
+  (import "wasi:http/types@0.2.12" "[resource-drop]future-incoming-response" (func $give-up (param i32)))
+  (import "wasi:http/types@0.2.12" "[method]incoming-response.consume" (func $consume (param i32 i32)))
+  (import "wasi:http/types@0.2.12" "[method]incoming-body.stream" (func $stream (param i32 i32)))
+  (import "wasi:clocks/monotonic-clock@0.2.12" "subscribe-duration" (func $timer (param i64) (result i32)))
+  (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
+  (import "wasi:io/streams@0.2.12" "[method]input-stream.blocking-read" (func $read (param i32 i64 i32)))
+  (import "wasi:io/streams@0.2.12" "[method]output-stream.blocking-write-and-flush" (func $write (param i32 i32 i32 i32)))
+  (import "wasi:cli/stdout@0.2.12" "get-stdout" (func $stdout (result i32)))
+  (import "wasi:cli/stderr@0.2.12" "get-stderr" (func $stderr (result i32)))
+
+  ;; 0: what an import returns; 256: what an export returns; 512: texts; 64 KiB: what the host
+  ;; allocates; 2 MiB: the body.
+  (memory (export "memory") 64)
+  (data (i32.const 512) "no answer")
+  (data (i32.const 528) "gave up")
+  (global $free (mut i32) (i32.const 65536))
+  (global $pending (mut i32) (i32.const 0))
+
+  (func (export "cabi_realloc") (param $old i32) (param $old-size i32) (param $align i32) (param $size i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and
+      (i32.add (global.get $free) (i32.sub (local.get $align) (i32.const 1)))
+      (i32.sub (i32.const 0) (local.get $align))))
+    (global.set $free (i32.add (local.get $at) (local.get $size)))
+    (local.get $at))
+
+  ;; Hands the request over; false where even that is refused.
+  (func $send (param $authority i32) (param $authority-size i32) (param $path i32) (param $path-size i32)
+      (param $name i32) (param $name-size i32) (param $value i32) (param $value-size i32) (result i32)
+    (local $headers i32) (local $outgoing i32)
+    (local.set $headers (call $fields))
+    (if (local.get $name-size) (then
+      (call $append (local.get $headers) (local.get $name) (local.get $name-size)
+        (local.get $value) (local.get $value-size) (i32.const 0))))
+    (local.set $outgoing (call $request (local.get $headers)))
+    (drop (call $set-scheme (local.get $outgoing) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 0)))
+    (drop (call $set-authority (local.get $outgoing) (i32.const 1) (local.get $authority) (local.get $authority-size)))
+    (drop (call $set-path (local.get $outgoing) (i32.const 1) (local.get $path) (local.get $path-size)))
+    (call $handle (local.get $outgoing) (i32.const 0) (i32.const 0) (i32.const 0))
+    (global.set $pending (i32.load (i32.const 8)))
+    (i32.eqz (i32.load8_u (i32.const 0))))
+
+  ;; Waits for the answer and reads its body to 2 MiB; its size, or -1 where there is none.
+  (func $receive (result i32)
+    (local $input i32) (local $size i32)
+    (call $block (call $subscribe (global.get $pending)))
+    (call $get (global.get $pending) (i32.const 0))
+    (if (i32.or (i32.load8_u (i32.const 8)) (i32.load8_u (i32.const 16))) (then (return (i32.const -1))))
+    (call $consume (i32.load (i32.const 24)) (i32.const 0))
+    (call $stream (i32.load (i32.const 4)) (i32.const 0))
+    (local.set $input (i32.load (i32.const 4)))
+    (loop $more
+      (call $read (local.get $input) (i64.const 65536) (i32.const 0))
+      (if (i32.eqz (i32.load8_u (i32.const 0))) (then
+        (memory.copy (i32.add (i32.const 2097152) (local.get $size)) (i32.load (i32.const 4)) (i32.load (i32.const 8)))
+        (local.set $size (i32.add (local.get $size) (i32.load (i32.const 8))))
+        (br $more))))
+    (local.get $size))
+
+  ;; A result: 0 is ok, 1 an error.
+  (func $result (param $is-error i32) (param $text i32) (param $size i32) (result i32)
+    (i32.store (i32.const 256) (local.get $is-error))
+    (i32.store (i32.const 260) (local.get $text))
+    (i32.store (i32.const 264) (local.get $size))
+    (i32.const 256))
+
+  (func $no-answer (result i32)
+    (call $result (i32.const 1) (i32.const 512) (i32.const 9)))
+
+  (func $exchange (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (if (result i32) (call $send (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+        (local.get 4) (local.get 5) (local.get 6) (local.get 7))
+      (then (call $receive))
+      (else (i32.const -1))))
+
+  (func (export "fetches") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (local $size i32)
+    (local.set $size (call $exchange (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+      (local.get 4) (local.get 5) (local.get 6) (local.get 7)))
+    (if (i32.lt_s (local.get $size) (i32.const 0)) (then (return (call $no-answer))))
+    (call $result (i32.const 0) (i32.const 2097152) (local.get $size)))
+
+  (func (export "fails") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (local $size i32)
+    (local.set $size (call $exchange (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+      (local.get 4) (local.get 5) (local.get 6) (local.get 7)))
+    (if (i32.lt_s (local.get $size) (i32.const 0)) (then (return (call $no-answer))))
+    (call $result (i32.const 1) (i32.const 2097152) (local.get $size)))
+
+  (func (export "says") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (local $size i32)
+    (local.set $size (call $exchange (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+      (local.get 4) (local.get 5) (local.get 6) (local.get 7)))
+    (if (i32.lt_s (local.get $size) (i32.const 0)) (then (return (call $no-answer))))
+    (call $write (call $stdout) (i32.const 2097152) (local.get $size) (i32.const 0))
+    (call $write (call $stderr) (i32.const 2097152) (local.get $size) (i32.const 0))
+    (call $result (i32.const 0) (i32.const 512) (i32.const 0)))
+
+  (func (export "repeats") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (drop (call $exchange (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+      (local.get 4) (local.get 5) (local.get 6) (local.get 7)))
+    (call $write (call $stdout) (local.get 2) (local.get 3) (i32.const 0))
+    (call $write (call $stderr) (local.get 2) (local.get 3) (i32.const 0))
+    (call $result (i32.const 0) (local.get 2) (local.get 3)))
+
+  (func (export "regrets") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (drop (call $exchange (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+      (local.get 4) (local.get 5) (local.get 6) (local.get 7)))
+    (call $result (i32.const 1) (local.get 2) (local.get 3)))
+
+  (func (export "gives-up") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (drop (call $send (local.get 0) (local.get 1) (local.get 2) (local.get 3)
+      (local.get 4) (local.get 5) (local.get 6) (local.get 7)))
+    (call $block (call $timer (i64.const 1000000000)))
+    (call $give-up (global.get $pending))
+    (call $result (i32.const 0) (i32.const 528) (i32.const 7)))
+)
