@@ -59,7 +59,9 @@ pub(crate) struct Shared {
 
 /// Told when a running call waits for a human: the effect's name and arguments (JSON), and its hold.
 #[derive(Clone)]
-pub(crate) struct OnHold(pub(crate) Arc<dyn Fn(&str, &str, &Hold) + Send + Sync>);
+pub(crate) struct OnHold(pub(crate) Arc<Told>);
+
+type Told = dyn Fn(&str, &str, &Hold) + Send + Sync;
 
 impl fmt::Debug for OnHold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
