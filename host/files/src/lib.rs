@@ -36,6 +36,7 @@ mod descriptor;
 mod folders;
 mod gate;
 mod listing;
+mod opening;
 mod path;
 mod place;
 mod streams;

@@ -63,7 +63,7 @@ impl Stage {
         &self,
         flags: &[&str],
         budgets: Budgets,
-        allows: fn(&Opening) -> bool,
+        allows: impl Fn(&Opening) -> bool + Send + Sync + 'static,
     ) -> Call {
         let grants: Vec<_> = flags.iter().map(|flag| self.grant(flag)).collect();
         Call::new(Folders::open(&grants).unwrap(), budgets, allows).await
@@ -129,7 +129,7 @@ struct State {
 /// Remembers what it was asked.
 struct Asked {
     openings: Mutex<Vec<Opening>>,
-    allows: fn(&Opening) -> bool,
+    allows: Box<dyn Fn(&Opening) -> bool + Send + Sync>,
 }
 
 impl Gate for Asked {
@@ -148,11 +148,11 @@ impl Call {
     pub(crate) async fn new(
         folders: Folders,
         budgets: Budgets,
-        allows: fn(&Opening) -> bool,
+        allows: impl Fn(&Opening) -> bool + Send + Sync + 'static,
     ) -> Self {
         let asked = Arc::new(Asked {
             openings: Mutex::default(),
-            allows,
+            allows: Box::new(allows),
         });
         let gate: Arc<dyn Gate> = asked.clone();
         let state = State {
