@@ -19,7 +19,8 @@
 //!   absolute or hold `..`; devices, pipes and sockets (`access`).
 //!
 //! What it cannot see: that a file of the folder has another name outside of it (a hard link made by
-//! somebody on the host).
+//! somebody on the host), and that a disk takes two spellings for one name (`a.md` and `A.MD`): there a
+//! gate has to compare as the disk does.
 #![cfg_attr(
     test,
     allow(
@@ -36,6 +37,7 @@ mod descriptor;
 mod folders;
 mod gate;
 mod listing;
+mod opening;
 mod path;
 mod place;
 mod streams;

@@ -146,6 +146,19 @@ impl Files<'_> {
         })
     }
 
+    /// The ways to two paths.
+    pub(crate) async fn places(
+        &mut self,
+        old: (&Resource<Descriptor>, &str),
+        new: (&Resource<Descriptor>, &str),
+    ) -> FsResult<(Place, Place)> {
+        let from = self.place(old.0, old.1).await?;
+        match self.place(new.0, new.1).await {
+            Ok(to) => Ok((from, to)),
+            Err(error) => self.leave(from, Err(error)),
+        }
+    }
+
     /// Closes what was opened on the way.
     pub(crate) fn leave<T>(&mut self, place: Place, result: FsResult<T>) -> FsResult<T> {
         if place.walked {

@@ -177,3 +177,75 @@ async fn a_file_that_may_be_read_is_not_changed_through_its_handle() {
     }
     assert_eq!(stage.tree("docs"), before);
 }
+
+#[tokio::test]
+async fn what_is_swapped_in_while_the_gate_decides_is_not_opened() {
+    for (step, swapped, link, result) in [
+        (
+            "open f /docs a.md read,follow",
+            "a.md",
+            "../outside/canary",
+            "loop",
+        ),
+        ("open f /docs a.md read,follow", "a.md", "sub/b.md", "loop"),
+        (
+            "open f /docs a.md write,truncate",
+            "a.md",
+            "sub/b.md",
+            "loop",
+        ),
+        (
+            "open f /docs sub/b.md read",
+            "sub",
+            "../outside",
+            "not-directory",
+        ),
+        (
+            "open f /docs sub/new create,write",
+            "sub",
+            "../out",
+            "not-directory",
+        ),
+        (
+            "unlink /docs sub/b.md",
+            "sub",
+            "../out/sub",
+            "not-directory",
+        ),
+        (
+            "rename /docs a.md /docs sub/a.md",
+            "sub",
+            "../out",
+            "not-directory",
+        ),
+    ] {
+        let stage = Stage::new();
+        let (outside, out) = (stage.tree("outside"), stage.tree("out"));
+        let (path, aside) = (stage.path("docs").join(swapped), stage.path("aside"));
+        let swap = move |_: &Opening| {
+            if !aside.exists() {
+                fs::rename(&path, &aside).unwrap();
+                std::os::unix::fs::symlink(link, &path).unwrap();
+            }
+            true
+        };
+        let flags = ["docs:/docs:rw,govern"];
+        let mut call = stage.call_with(&flags, Budgets::default(), swap).await;
+        assert_eq!(call.step(step).await, result, "{step}");
+        assert_eq!((stage.tree("outside"), stage.tree("out")), (outside, out));
+    }
+}
+
+#[tokio::test]
+async fn a_slash_after_a_name_asks_for_a_folder() {
+    let stage = Stage::new();
+    let mut call = stage.call(&["docs:/docs:rw,govern"]).await;
+    for (step, result) in [
+        ("open f /docs a.md/ read", "not-directory"),
+        ("open f /docs sub/ read", "ok"),
+        ("open f /docs new/ create,write", "invalid"),
+    ] {
+        assert_eq!(call.step(step).await, result, "{step}");
+    }
+    assert!(!stage.path("docs/new").exists());
+}

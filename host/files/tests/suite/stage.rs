@@ -13,8 +13,9 @@ use thoth_grants::FileGrant;
 use wasmtime::component::{Component, InstancePre, Linker, ResourceTable, TypedFunc};
 use wasmtime::{Engine, Store};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
-use wasmtime_wasi::p2::bindings::{cli, random};
+use wasmtime_wasi::p2::bindings::{cli, random, sockets};
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
+use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// Must never be seen by a guest.
@@ -63,7 +64,7 @@ impl Stage {
         &self,
         flags: &[&str],
         budgets: Budgets,
-        allows: fn(&Opening) -> bool,
+        allows: impl Fn(&Opening) -> bool + Send + Sync + 'static,
     ) -> Call {
         let grants: Vec<_> = flags.iter().map(|flag| self.grant(flag)).collect();
         Call::new(Folders::open(&grants).unwrap(), budgets, allows).await
@@ -129,7 +130,7 @@ struct State {
 /// Remembers what it was asked.
 struct Asked {
     openings: Mutex<Vec<Opening>>,
-    allows: fn(&Opening) -> bool,
+    allows: Box<dyn Fn(&Opening) -> bool + Send + Sync>,
 }
 
 impl Gate for Asked {
@@ -148,11 +149,11 @@ impl Call {
     pub(crate) async fn new(
         folders: Folders,
         budgets: Budgets,
-        allows: fn(&Opening) -> bool,
+        allows: impl Fn(&Opening) -> bool + Send + Sync + 'static,
     ) -> Self {
         let asked = Arc::new(Asked {
             openings: Mutex::default(),
-            allows,
+            allows: Box::new(allows),
         });
         let gate: Arc<dyn Gate> = asked.clone();
         let state = State {
@@ -231,12 +232,13 @@ static PROBER: LazyLock<InstancePre<State>> = LazyLock::new(|| {
     linker().unwrap().instantiate_pre(&component).unwrap()
 });
 
-/// WASI without wasmtime-wasi's own files.
+/// What `wasmtime_wasi::p2::add_to_linker_async` links, but for its own files.
 fn linker() -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(&ENGINE);
     let l = &mut linker;
     // Input and output, clocks, secure random, the three standard streams.
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(l)?;
+    random::insecure::add_to_linker::<_, WasiRandom>(l, State::random)?;
     random::insecure_seed::add_to_linker::<_, WasiRandom>(l, State::random)?;
     cli::environment::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::exit::add_to_linker::<_, WasiCli>(l, State::cli)?;
@@ -245,6 +247,15 @@ fn linker() -> wasmtime::Result<Linker<State>> {
     cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, State::cli)?;
+    // Linked, and refused when used: a context allows no socket unless told to.
+    let options = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<_, WasiSockets>(l, &options, State::sockets)?;
+    sockets::instance_network::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
+    sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
+    sockets::tcp::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
+    sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
+    sockets::udp::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
+    sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(l, State::sockets)?;
     thoth_files::add_to_linker(l)?;
     Ok(linker)
 }
