@@ -26,7 +26,7 @@ pub struct FilesCtx {
 }
 
 impl FilesCtx {
-    /// Nothing open, nothing used. The gate is asked about governed folders only.
+    /// Nothing open, nothing used. The gate is told of every folder and file that is opened.
     #[must_use]
     pub fn new(folders: Folders, budgets: Budgets, gate: Arc<dyn Gate>) -> Self {
         Self {

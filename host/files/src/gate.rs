@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-/// What a guest is about to do in a governed folder.
+/// What a guest is about to do in a granted folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opening {
     /// The file or folder as the guest sees it: absolute, normalised, `/docs/a.md`. At most 4 KiB below
@@ -14,6 +14,9 @@ pub struct Opening {
     pub create: bool,
     /// Whether its content is thrown away.
     pub truncate: bool,
+    /// Whether the folder's grant says that each file is decided about. Where it does not, the path is
+    /// as the guest wrote it and may lead through a link.
+    pub governed: bool,
 }
 
 /// What something is opened for.
@@ -26,7 +29,7 @@ pub enum Mode {
     Write,
 }
 
-/// Decides about what a call opens in a governed folder.
+/// Decides about what a call opens in a governed folder, and hears of what it opens in another one.
 pub trait Gate: Send + Sync {
     /// Answers before the opening takes place, after every local rule has let it through. `Err` is why
     /// not, for the operator: the guest is told `access` and nothing else.
@@ -35,4 +38,8 @@ pub trait Gate: Send + Sync {
     ///
     /// The future is dropped when the call ends; nothing has been opened then.
     fn open(&self, opening: Opening) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+
+    /// Hears of what the grant itself does not let through: a change in a read-only folder, a path out
+    /// of it.
+    fn refused(&self, opening: Opening) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }

@@ -30,10 +30,18 @@ impl Files<'_> {
         let writable = flags.contains(DescriptorFlags::WRITE);
         let changes = writable || create || truncate || open_flags.contains(OpenFlags::EXCLUSIVE);
         let from = self.folder(fd)?;
-        if changes {
-            self.changeable(fd)?;
-        }
-        well_formed(path)?;
+        let mode = if changes { Mode::Write } else { Mode::Read };
+        let intent = Intent {
+            mode,
+            create,
+            truncate,
+        };
+        let allowed = match changes {
+            true => self.changeable(fd).map(|_| ()),
+            false => Ok(()),
+        };
+        let allowed = allowed.and_then(|()| Ok(well_formed(path)?));
+        self.unless_refused(&from, path, intent, allowed).await?;
         let hold = self.ctx.meter.hold(Held::Descriptor, 1)?;
 
         let govern = self.granted(from.at)?.govern;
@@ -45,16 +53,17 @@ impl Files<'_> {
             // The walk leaves the slash out.
             open_flags |= OpenFlags::DIRECTORY;
         }
-        let found = self.look(fd, path_flags, path).await?;
+        let found = match self.look(fd, path_flags, path).await {
+            // The way leads out of the folder.
+            Err(error) if error.downcast_ref() == Some(&ErrorCode::NotPermitted) => {
+                let refused = Err(error);
+                self.unless_refused(&from, path, intent, refused).await?
+            }
+            found => found?,
+        };
         if found.is_none() && !create {
             return Err(ErrorCode::NoEntry.into());
         }
-        let mode = if changes { Mode::Write } else { Mode::Read };
-        let intent = Intent {
-            mode,
-            create,
-            truncate,
-        };
         self.ask(&from, path, intent).await?;
         if found.is_none() {
             self.reserve_name()?;

@@ -71,10 +71,37 @@ impl Files<'_> {
         path: &str,
         intent: Intent,
     ) -> FsResult<()> {
-        self.changeable(fd)?;
         let folder = self.folder(fd)?;
-        well_formed(path)?;
+        let changeable = self.changeable(fd).map(|_| ());
+        let allowed = changeable.and_then(|()| Ok(well_formed(path)?));
+        self.unless_refused(&folder, path, intent, allowed).await?;
         self.ask(&folder, path, intent).await
+    }
+
+    /// Tells the gate of what the grant does not let through.
+    pub(crate) async fn unless_refused<T>(
+        &mut self,
+        folder: &FolderHandle,
+        path: &str,
+        intent: Intent,
+        allowed: FsResult<T>,
+    ) -> FsResult<T> {
+        if allowed.is_err() {
+            let granted = self.granted(folder.at)?;
+            let guest_path = names_below(&folder.names, path).map_or_else(
+                |_| as_written(&granted.guest, path),
+                |names| guest_path(&granted.guest, &names),
+            );
+            let refused = Opening {
+                guest_path,
+                mode: intent.mode,
+                create: intent.create,
+                truncate: intent.truncate,
+                governed: granted.govern,
+            };
+            Arc::clone(&self.ctx.gate).refused(refused).await;
+        }
+        allowed
     }
 
     /// As [`may_change`](Self::may_change) for two paths of one granted folder. Two granted folders
@@ -94,7 +121,7 @@ impl Files<'_> {
         self.may_change(new.0, new.1, Intent::CREATE).await
     }
 
-    /// Asks the gate, if the folder is governed.
+    /// Asks the gate if the folder is governed, and tells it otherwise.
     pub(crate) async fn ask(
         &mut self,
         folder: &FolderHandle,
@@ -102,15 +129,19 @@ impl Files<'_> {
         intent: Intent,
     ) -> FsResult<()> {
         let granted = self.granted(folder.at)?;
-        if !granted.govern {
-            return Ok(());
-        }
-        let guest_path = guest_path(&granted.guest, &names_below(&folder.names, path)?);
+        let governed = granted.govern;
+        let guest_path = match names_below(&folder.names, path) {
+            Ok(names) => guest_path(&granted.guest, &names),
+            // Nothing hangs on its form then.
+            Err(_) if !governed => as_written(&granted.guest, path),
+            Err(error) => return Err(error.into()),
+        };
         let opening = Opening {
             guest_path,
             mode: intent.mode,
             create: intent.create,
             truncate: intent.truncate,
+            governed,
         };
         let shown = opening.guest_path.clone();
         let answer = Arc::clone(&self.ctx.gate).open(opening).await;
@@ -195,6 +226,12 @@ impl Files<'_> {
             .reserve(NAME_BYTES)
             .map_err(ErrorCode::from)?)
     }
+}
+
+/// A path for the record only, cut to what a path can be.
+fn as_written(folder: &str, path: &str) -> String {
+    let path: String = path.chars().take(4096).collect();
+    format!("{folder}/{path}")
 }
 
 /// A file or a folder, and nothing that only looks like one.

@@ -12,6 +12,16 @@ use super::effects::{Effect, Effects};
 pub(super) struct Doorkeeper(pub(super) Option<Arc<dyn Effects>>);
 
 impl Gate for Doorkeeper {
+    fn refused(&self, opening: Opening) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        match &self.0 {
+            Some(effects) => effects.refused(
+                effect(opening),
+                "the folder's grant does not allow it".into(),
+            ),
+            None => Box::pin(async {}),
+        }
+    }
+
     fn open(&self, opening: Opening) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> {
         match &self.0 {
             // It is opened after the answer; there is nothing else to do for it.
@@ -37,6 +47,6 @@ fn effect(opening: Opening) -> Effect {
     Effect {
         tool: "effect:file",
         arguments,
-        govern: true,
+        govern: opening.governed,
     }
 }

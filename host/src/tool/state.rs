@@ -118,13 +118,16 @@ pub(super) fn store(
 /// and requests are refused when they are used, unless they are granted.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<ToolState>> {
     use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
-    use wasmtime_wasi::p2::bindings::{cli, sockets};
+    use wasmtime_wasi::p2::bindings::{cli, random, sockets};
+    use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
     use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
 
     let mut linker = Linker::new(engine);
     let l = &mut linker;
     // io, clocks, random and the standard streams.
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(l)?;
+    random::insecure::add_to_linker::<_, WasiRandom>(l, ToolState::random)?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(l, ToolState::random)?;
     cli::environment::add_to_linker::<_, WasiCli>(l, ToolState::cli)?;
     cli::exit::add_to_linker::<_, WasiCli>(l, ToolState::cli)?;
     cli::terminal_input::add_to_linker::<_, WasiCli>(l, ToolState::cli)?;

@@ -249,3 +249,37 @@ async fn a_slash_after_a_name_asks_for_a_folder() {
     }
     assert!(!stage.path("docs/new").exists());
 }
+
+#[tokio::test]
+async fn what_is_not_governed_is_told_and_what_a_grant_refuses_too() {
+    let stage = Stage::new();
+    let mut call = stage.call(&["docs:/docs:ro", "out:/out:rw"]).await;
+    for (step, ok, told, refused) in [
+        (
+            "open f /docs a.md read",
+            true,
+            vec!["read /docs/a.md"],
+            vec![],
+        ),
+        ("unlink /out a.md", true, vec!["write /out/a.md"], vec![]),
+        (
+            "open f /docs a.md truncate,write",
+            false,
+            vec![],
+            vec!["write+truncate /docs/a.md"],
+        ),
+        ("unlink /docs a.md", false, vec![], vec!["write /docs/a.md"]),
+        (
+            "open f /docs ../outside read",
+            false,
+            vec![],
+            vec!["read /docs/../outside"],
+        ),
+    ] {
+        let result = call.step(step).await;
+        assert_eq!(result.starts_with("ok"), ok, "{step}: {result}");
+        assert_eq!(call.told(), told, "{step}");
+        assert_eq!(call.refused(), refused, "{step}");
+        assert_eq!(call.asked(), Vec::<String>::new(), "{step}");
+    }
+}

@@ -130,11 +130,23 @@ struct State {
 /// Remembers what it was asked.
 struct Asked {
     openings: Mutex<Vec<Opening>>,
+    /// Of folders that are not governed.
+    told: Mutex<Vec<Opening>>,
+    refused: Mutex<Vec<Opening>>,
     allows: Box<dyn Fn(&Opening) -> bool + Send + Sync>,
 }
 
 impl Gate for Asked {
+    fn refused(&self, opening: Opening) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.refused.lock().unwrap().push(opening);
+        Box::pin(async {})
+    }
+
     fn open(&self, opening: Opening) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> {
+        if !opening.governed {
+            self.told.lock().unwrap().push(opening);
+            return Box::pin(async { Ok(()) });
+        }
         let allowed = (self.allows)(&opening);
         self.openings.lock().unwrap().push(opening);
         Box::pin(async move {
@@ -153,6 +165,8 @@ impl Call {
     ) -> Self {
         let asked = Arc::new(Asked {
             openings: Mutex::default(),
+            told: Mutex::default(),
+            refused: Mutex::default(),
             allows: Box::new(allows),
         });
         let gate: Arc<dyn Gate> = asked.clone();
@@ -193,18 +207,32 @@ impl Call {
 
     /// What the gate was asked since the last time: `read /docs/a.md`, `write+create /out/a`.
     pub(crate) fn asked(&self) -> Vec<String> {
-        let openings = std::mem::take(&mut *self.asked.openings.lock().unwrap());
-        let words = |opening: Opening| {
-            let mode = match opening.mode {
-                Mode::Read => "read",
-                Mode::Write => "write",
-            };
-            let create = if opening.create { "+create" } else { "" };
-            let truncate = if opening.truncate { "+truncate" } else { "" };
-            format!("{mode}{create}{truncate} {}", opening.guest_path)
-        };
-        openings.into_iter().map(words).collect()
+        taken(&self.asked.openings)
     }
+
+    /// What the gate was told of folders that are not governed.
+    pub(crate) fn told(&self) -> Vec<String> {
+        taken(&self.asked.told)
+    }
+
+    /// What the gate was told that a grant does not let through.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        taken(&self.asked.refused)
+    }
+}
+
+fn taken(openings: &Mutex<Vec<Opening>>) -> Vec<String> {
+    let openings = std::mem::take(&mut *openings.lock().unwrap());
+    let words = |opening: Opening| {
+        let mode = match opening.mode {
+            Mode::Read => "read",
+            Mode::Write => "write",
+        };
+        let create = if opening.create { "+create" } else { "" };
+        let truncate = if opening.truncate { "+truncate" } else { "" };
+        format!("{mode}{create}{truncate} {}", opening.guest_path)
+    };
+    openings.into_iter().map(words).collect()
 }
 
 impl WasiView for State {
