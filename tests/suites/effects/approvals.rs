@@ -1,9 +1,14 @@
 //! An effect that a human must approve parks its call.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 use thoth_tests::{Answer, Reply, Run, Site, Thoth, Web, thoth::Running, tool};
 
 use super::scene::{self, CALL, Scene};
+
+/// A hold that is not there by then does not come.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Calls are allowed, and every effect is a human's to decide.
 const POLICY: &str = r#"
@@ -30,7 +35,9 @@ impl Parked {
         let call = call.args(["--allow-net", &scene::rule(&web, "govern")]);
         let running = call.arg("--policy").arg(policy).spawn();
         let mut holds = Vec::new();
+        let deadline = Instant::now() + PATIENCE;
         while holds.is_empty() {
+            assert!(Instant::now() < deadline, "nothing is held");
             holds = list(&thoth);
         }
         assert_eq!(holds.len(), 1, "{holds:?}");

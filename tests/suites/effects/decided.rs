@@ -65,6 +65,12 @@ fn rows() -> Vec<Row> {
             "BLOCK effect:http.1 invalid_modify",
         ),
         (
+            "the same request instead",
+            Reply::derived(|request| Answer::modify(request.json()["tool_args"].clone())),
+            true,
+            "POST effect:http.1",
+        ),
+        (
             "nothing instead",
             Answer::modify(json!({})).into(),
             false,
