@@ -196,7 +196,7 @@ impl Builder {
             &governor_engine,
             &governor.component,
             service,
-            Recorder(outbox.clone()),
+            Recorder::new(outbox.clone()),
             self.timeout.unwrap_or(TIMEOUT),
         )?);
         let refused_before = outbox.status().await.map_or(0, |status| status.rejected);

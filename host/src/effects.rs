@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::governor::{Dispatch, Notes};
+use crate::outbox::Open;
 use crate::runtime::Runtime;
 use crate::session::{HOLD_TIMEOUT, POLL_MAX, POLL_MIN};
 use crate::tool::{Act, Effect, Effects, Later};
@@ -148,7 +149,7 @@ impl Parent {
             call,
             notes,
             stage,
-            ended: false,
+            open: Some(self.runtime.governors().recorder().open()),
         }
     }
 
@@ -207,7 +208,8 @@ struct Unfinished<'a> {
     call: &'a ToolCall,
     notes: &'a Notes,
     stage: Stage,
-    ended: bool,
+    /// None once it has ended.
+    open: Option<Open>,
 }
 
 /// How far an effect has come.
@@ -221,16 +223,16 @@ enum Stage {
 
 impl Unfinished<'_> {
     fn end(mut self) {
-        self.ended = true;
+        self.open = None;
     }
 }
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        if self.ended {
+        let Some(open) = self.open.take() else {
             return;
-        }
-        let recorder = self.parent.runtime.governors().recorder().clone();
+        };
+        let recorder = self.parent.runtime.governors().recorder();
         let scope = &self.parent.scope;
         let event = match self.stage {
             Stage::Held => {
@@ -246,10 +248,7 @@ impl Drop for Unfinished<'_> {
             }
         };
         let event = self.notes.annotate(event);
-        // Outside of a runtime nothing can be appended; that it was requested is in the log.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { recorder.append(event).await });
-        }
+        open.end_later(event);
     }
 }
 

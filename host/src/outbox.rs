@@ -6,15 +6,67 @@ use std::time::{Duration, SystemTime};
 use thoth_core::events::Local;
 use thoth_core::{Event, EventType, Retry, Session, Timestamp, ToolCall, ToolFailure};
 use thoth_outbox::{AppendError, Carrier, Outbox, Sent};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::governor::Governors;
 
 /// Keeps events. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Recorder(pub(crate) Outbox);
+pub(crate) struct Recorder {
+    pub(crate) outbox: Outbox,
+    /// How many calls and effects are on their way, and will have one more event.
+    open: Arc<watch::Sender<usize>>,
+}
+
+/// Something that will have one more event. As long as it lives, [`Recorder::all_ended`] waits.
+pub(crate) struct Open {
+    recorder: Recorder,
+}
+
+impl Open {
+    /// Keeps the event of something that was given up, after its future is gone.
+    pub(crate) fn end_later(self, event: Event) {
+        // Outside of a runtime nothing can be appended; that it began is in the log.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let kept = self.recorder.append(event).await;
+                drop(self);
+                kept
+            });
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.recorder.open.send_modify(|open| *open -= 1);
+    }
+}
 
 impl Recorder {
+    pub(crate) fn new(outbox: Outbox) -> Self {
+        Self {
+            outbox,
+            open: Arc::new(watch::Sender::new(0)),
+        }
+    }
+
+    /// Something begins that will have an event at its end, whatever happens.
+    pub(crate) fn open(&self) -> Open {
+        self.open.send_modify(|open| *open += 1);
+        Open {
+            recorder: self.clone(),
+        }
+    }
+
+    /// Waits until nothing is on its way.
+    pub(crate) async fn all_ended(&self) {
+        let mut open = self.open.subscribe();
+        // The sender is ours, so there is an end to wait for.
+        let _ = open.wait_for(|open| *open == 0).await;
+    }
+
     /// Returns once the event is durable.
     pub(crate) async fn append(&self, event: Event) -> Result<(), AppendError> {
         let event = thoth_outbox::Event {
@@ -24,7 +76,7 @@ impl Recorder {
             event_type: event.event_type.as_str().into(),
             body: event.body,
         };
-        self.0.append(event).await
+        self.outbox.append(event).await
     }
 }
 

@@ -175,7 +175,12 @@ impl Runtime {
     /// Waits until every event was delivered, at most so long, and stops delivering. What is left
     /// is delivered by the next process with the same state folder.
     pub async fn close(self, wait: Duration) -> Undelivered {
-        let _elapsed = tokio::time::timeout(wait, self.0.outbox.drained()).await;
+        let delivered = async {
+            // What was just given up has an event to come.
+            self.governors().recorder().all_ended().await;
+            self.0.outbox.drained().await;
+        };
+        let _elapsed = tokio::time::timeout(wait, delivered).await;
         let _nobody_listens = self.0.stop.send(true);
         self.0.delivery.abort();
         match self.0.outbox.status().await {

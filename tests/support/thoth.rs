@@ -326,7 +326,7 @@ impl Run {
         let lines: Vec<&str> = self
             .stderr
             .lines()
-            .filter(|line| !line.ends_with('…'))
+            .filter(|line| !line.ends_with('…') && !line.contains("waits for approval"))
             .collect();
         assert_eq!(lines.len(), 1, "lines of stderr of {self}");
         lines[0]

@@ -31,7 +31,7 @@ pub(crate) use self::state::Dispatch;
 use self::state::{Active, GovernorState};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::outbox::Recorder;
+use crate::outbox::{Open, Recorder};
 
 /// The governor's component, built from `guest/` by the build script.
 pub(crate) const COMPONENT: &[u8] = include_bytes!(env!("THOTH_GOVERNOR_WASM"));
@@ -197,7 +197,7 @@ impl Governors {
             session,
             call,
             ran,
-            ended: false,
+            open: Some(self.recorder.open()),
         }
     }
 
@@ -302,20 +302,21 @@ struct Unfinished<'a> {
     session: &'a Session,
     call: &'a ToolCall,
     ran: &'a AtomicBool,
-    ended: bool,
+    /// None once it has ended.
+    open: Option<Open>,
 }
 
 impl Unfinished<'_> {
     fn end(mut self) {
-        self.ended = true;
+        self.open = None;
     }
 }
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        if self.ended {
+        let Some(open) = self.open.take() else {
             return;
-        }
+        };
         let why = "the call was given up";
         let failure = self.ran.load(Ordering::Acquire).then(|| ToolFailure {
             cause: FailureCause::Cancelled,
@@ -325,11 +326,7 @@ impl Drop for Unfinished<'_> {
         let event = self
             .recorder
             .broken(self.session, self.call, why, failure.as_ref());
-        // Outside of a runtime nothing can be appended; the call's first event is in the log.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let recorder = self.recorder.clone();
-            runtime.spawn(async move { recorder.append(event).await });
-        }
+        open.end_later(event);
     }
 }
 

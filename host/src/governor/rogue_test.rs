@@ -36,7 +36,7 @@ impl Bed {
             &engine,
             &component,
             Service::Embedded(Arc::new(enforcer)),
-            Recorder(outbox),
+            Recorder::new(outbox),
             Duration::from_millis(200),
         )
         .unwrap();
@@ -61,7 +61,7 @@ impl Bed {
 
     /// Events in the log.
     async fn events(&self) -> u64 {
-        self.governors.recorder.0.status().await.unwrap().waiting
+        self.governors.recorder.outbox.status().await.unwrap().waiting
     }
 
     async fn call(&self, how: &str, mode: Mode) -> (Outcome, u32) {

@@ -85,7 +85,6 @@ fn an_interrupt_while_an_effect_is_held_keeps_it_in() {
 }
 
 #[test]
-#[ignore = "open: the process may end before the tasks that write both ends"]
 fn an_interrupt_while_an_effect_is_held_leaves_the_end_of_both() {
     // While it is asked about, and in the long pause after the third question.
     let rows: [(Reply, usize); 2] = [
@@ -112,7 +111,6 @@ fn an_interrupt_while_an_effect_is_held_leaves_the_end_of_both() {
 }
 
 #[test]
-#[ignore = "open: the process may end before the tasks that write both ends"]
 fn an_interrupt_while_a_request_is_under_way_leaves_the_end_of_both() {
     for options in ["", "govern"] {
         let scene = Scene::new();
