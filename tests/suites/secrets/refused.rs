@@ -11,10 +11,12 @@ fn stays_in(safe: &Safe, run: &Run, last: &str) {
     assert_eq!(run.json(5)["cause"], "tool_error", "{run}");
     assert_eq!(safe.web.connections(), 0, "{run}");
     let events = safe.service.events();
-    let effects = events
+    let mut effects = events
         .iter()
         .filter(|event| event["tool_name"] == "effect:http");
-    let end = effects.last().unwrap_or_else(|| panic!("no event: {run}"));
+    let end = effects
+        .next_back()
+        .unwrap_or_else(|| panic!("no event: {run}"));
     assert_eq!(end["event_type"], last, "{end}");
     safe.is_tight(run);
 }
