@@ -129,12 +129,13 @@ impl Parent {
         let start = Instant::now();
         let unfinished = self.unfinished(Stage::UnderWay, call, notes);
         let done = act().await;
-        unfinished.end();
         let done = done.inspect(|told| notes.set("effect_result", told.clone()));
         let failed = done.as_ref().err().map(String::as_str);
         let duration = start.elapsed();
-        self.record(call, notes, Local::Done { failed, duration })
-            .await?;
+        let done_event = Local::Done { failed, duration };
+        let recorded = self.record(call, notes, done_event).await;
+        unfinished.end();
+        recorded?;
         done.map(|_| ())
     }
 

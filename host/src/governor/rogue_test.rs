@@ -61,7 +61,13 @@ impl Bed {
 
     /// Events in the log.
     async fn events(&self) -> u64 {
-        self.governors.recorder.outbox.status().await.unwrap().waiting
+        self.governors
+            .recorder
+            .outbox
+            .status()
+            .await
+            .unwrap()
+            .waiting
     }
 
     async fn call(&self, how: &str, mode: Mode) -> (Outcome, u32) {

@@ -190,6 +190,20 @@ fn a_resolution_that_is_none_blocks() {
 }
 
 #[test]
+fn a_hold_that_stays_undecided_ends_with_its_time() {
+    let scene = Scene::new();
+    scene.on_effect(Answer::step_up("hold-1").with("step_up_timeout_seconds", 1));
+    scene.service.hold(Answer::unresolved("hold-1"));
+    let run = scene.get("/v1/items.json").run();
+    assert_eq!(run.json(5)["cause"], "tool_error", "{run}");
+    assert_eq!(scene.web.connections(), 0);
+    let told = scene.told();
+    assert!(told[2].starts_with("BLOCK effect:http.1"), "{told:?}");
+    let asked = scene.service.requests_to(Site::Hold).len();
+    assert!((2..=4).contains(&asked), "asked {asked} times");
+}
+
+#[test]
 fn a_hold_is_asked_about_and_recorded_under_the_id_of_the_effect() {
     let scene = Scene::new();
     resolved_after(&scene, 1, "BLOCK");
