@@ -14,7 +14,7 @@ pub struct Usage {
     pub memory_peak: u64,
     /// Time on the clock, waiting for approvals of effects included.
     pub wall: Duration,
-    /// Outgoing requests, refused ones included.
+    /// Outgoing requests of a tool that is granted network, refused ones included.
     pub requests: u32,
     /// Bytes of outgoing requests.
     pub request_bytes: u64,
