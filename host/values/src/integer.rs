@@ -66,7 +66,7 @@ impl Integer {
                 })?;
                 let (least, most) = self.range();
                 // Beyond 2^53 two integers share one JSON number, so the number does not say which.
-                if self.is_wide() && value.abs() > SAFE && (least..=most).contains(&value) {
+                if self.is_wide() && (least..=most).contains(&value) && value.abs() > SAFE {
                     return Err(path.misfit(format!(
                         "{number} is beyond 2^53-1; write the {name} as decimal text"
                     )));

@@ -10,6 +10,10 @@ use crate::misfit::{Misfit, Path, kind, listed, quoted};
 use crate::names::Name;
 use crate::shape::{Case, Member, Payloads, Shape};
 
+/// The largest `f32` as its shortest form writes it: as a double, a little beyond `f32::MAX`, to which
+/// it rounds.
+pub(crate) const FLOAT32_MAX: f64 = 3.4028235e38;
+
 /// # Errors
 /// The first thing that does not fit, with its path.
 pub(crate) fn lower(parameters: &[Member], arguments: &Value) -> Result<Vec<Val>, Misfit> {
@@ -347,7 +351,7 @@ fn float(json: &Value, name: &str, path: &Path<'_>) -> Result<f64, Misfit> {
 
 fn float32(json: &Value, path: &Path<'_>) -> Result<f32, Misfit> {
     let value = float(json, "f32", path)?;
-    if value.is_finite() && value.abs() > f64::from(f32::MAX) {
+    if value.is_finite() && value.abs() > FLOAT32_MAX {
         return Err(path.misfit(format!("{json} is out of range for f32")));
     }
     // Rounds to the nearest f32, which is what a decimal number means in a type of this precision.

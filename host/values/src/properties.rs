@@ -85,9 +85,12 @@ fn vals(shape: &Shape) -> BoxedStrategy<Val> {
         Shape::Integer(Integer::S64) => prop_oneof![any::<i64>(), -9_i64..9]
             .prop_map(Val::S64)
             .boxed(),
-        Shape::Float32 => any::<u32>()
-            .prop_map(|bits| Val::Float32(f32::from_bits(bits)))
-            .boxed(),
+        Shape::Float32 => prop_oneof![
+            any::<u32>().prop_map(f32::from_bits),
+            prop::sample::select(vec![f32::MIN, f32::MAX, f32::MIN_POSITIVE, -0.0]),
+        ]
+        .prop_map(Val::Float32)
+        .boxed(),
         Shape::Float64 => any::<u64>()
             .prop_map(|bits| Val::Float64(f64::from_bits(bits)))
             .boxed(),
@@ -302,6 +305,7 @@ fn strangers() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         (-300_i64..300).prop_map(Value::from),
         Just(json!(1e30)),
+        Just(json!(3.4028235e38)),
         Just(json!(1.5)),
         Just(json!(7.0)),
         Just(json!("x")),

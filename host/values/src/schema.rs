@@ -6,6 +6,7 @@ use crate::docs::TypeDocs;
 use crate::glossary::Words;
 use crate::integer::{Integer, SAFE};
 use crate::limits;
+use crate::lower::FLOAT32_MAX;
 use crate::names::Name;
 use crate::shape::{Case, Member, Payloads, Shape};
 
@@ -69,7 +70,7 @@ impl Schemas<'_> {
             Shape::Bool => object(json!({"type": "boolean"})),
             Shape::Integer(integer) => whole(*integer),
             Shape::Float32 => float(json!({
-                "type": "number", "minimum": f64::from(f32::MIN), "maximum": f64::from(f32::MAX)
+                "type": "number", "minimum": -FLOAT32_MAX, "maximum": FLOAT32_MAX
             })),
             Shape::Float64 => float(json!({"type": "number"})),
             Shape::Char => object(json!({"type": "string", "minLength": 1, "maxLength": 1})),

@@ -131,6 +131,10 @@ fn wide_integers_beyond_2_to_the_53_are_text() {
                 "arguments.v: 1e+19 is beyond 2^53-1; write the u64 as decimal text",
             ),
             (json!(-1), "arguments.v: -1 is out of range for u64"),
+            (
+                number("-1e39"),
+                "arguments.v: -1e+39 is out of range for u64",
+            ),
             (number("1e20"), "arguments.v: 1e+20 is out of range for u64"),
             (
                 json!("18446744073709551616"),
@@ -162,6 +166,10 @@ fn wide_integers_beyond_2_to_the_53_are_text() {
             (
                 json!("9223372036854775808"),
                 "arguments.v: `9223372036854775808` is out of range for s64",
+            ),
+            (
+                number("-1e39"),
+                "arguments.v: -1e+39 is out of range for s64",
             ),
             (json!("-0"), "arguments.v: `-0` is not decimal text for s64"),
         ],
@@ -208,12 +216,13 @@ fn floats_are_numbers_and_three_texts() {
             (json!(0.1), json!(0.1)),
             (json!(16777217), json!(16777216.0)),
             (json!(3.4028234663852886e38), json!(3.4028235e38)),
+            (json!(-3.4028235e38), json!(-3.4028235e38)),
         ],
         &[
             (json!(1e39), "arguments.v: 1e+39 is out of range for f32"),
             (
-                json!(-3.4028235e38),
-                "arguments.v: -3.4028235e+38 is out of range for f32",
+                json!(-3.4028236e38),
+                "arguments.v: -3.4028236e+38 is out of range for f32",
             ),
         ],
     );
