@@ -17,6 +17,10 @@ use crate::runtime::Runtime;
 use crate::session::{HOLD_TIMEOUT, POLL_MAX, POLL_MIN};
 use crate::tool::{Act, Effect, Effects, Later};
 
+/// The most effects of one call. Each is an event or two in the log, and a tool could otherwise fill it;
+/// the last one that is recorded says that there were more.
+const EFFECTS_MAX: u32 = 10_000;
+
 /// Who decides about the effects of one call.
 pub(crate) struct CallEffects(Arc<Parent>);
 
@@ -56,7 +60,12 @@ impl Effects for CallEffects {
         let parent = Arc::clone(&self.0);
         Box::pin(async move {
             let govern = effect.govern;
-            let (call, notes) = parent.next(effect);
+            let (number, call, notes) = parent.next(effect);
+            if number > EFFECTS_MAX {
+                let why = format!("a call has at most {EFFECTS_MAX} effects");
+                parent.refuse(number, &call, &notes, &why).await;
+                return Err(why);
+            }
             let act = Arc::clone(&parent).watched(act);
             let done = if govern {
                 parent.governed(&call, &notes, act).await
@@ -81,17 +90,15 @@ impl Effects for CallEffects {
     fn refused(&self, effect: Effect, why: String) -> Later<()> {
         let parent = Arc::clone(&self.0);
         Box::pin(async move {
-            let (call, notes) = parent.next(effect);
-            let refused = Local::Refused(&why);
-            // It does not happen either way; a log that cannot be written says so for the call itself.
-            let _ = parent.record(&call, &notes, refused).await;
+            let (number, call, notes) = parent.next(effect);
+            parent.refuse(number, &call, &notes, &why).await;
         })
     }
 }
 
 impl Parent {
     /// The effect as a call of its own, under its parent's id and a number.
-    fn next(&self, effect: Effect) -> (ToolCall, Notes) {
+    fn next(&self, effect: Effect) -> (u32, ToolCall, Notes) {
         let number = self.effects.fetch_add(1, Ordering::Relaxed) + 1;
         let mut arguments = effect.arguments;
         arguments.insert("tool".into(), self.tool.clone().into());
@@ -106,7 +113,16 @@ impl Parent {
         arguments.remove("query");
         let notes = Notes::default();
         notes.set("effect", Value::Object(arguments));
-        (call, notes)
+        (number, call, notes)
+    }
+
+    /// Records an effect that does not happen.
+    async fn refuse(&self, number: u32, call: &ToolCall, notes: &Notes, why: &str) {
+        if number > EFFECTS_MAX + 1 {
+            return;
+        }
+        // A log that cannot be written says so for the call itself.
+        let _ = self.record(call, notes, Local::Refused(why)).await;
     }
 
     /// The same, remembering whether a secret was masked in what came back.

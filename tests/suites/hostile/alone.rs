@@ -15,7 +15,7 @@ use super::{POLICY, files};
 /// H14: what is checked must be what is opened.
 #[test]
 fn a_name_that_turns_into_a_link_while_it_is_opened_leads_nowhere() {
-    const READS: u32 = 20_000;
+    const READS: u32 = 2_000;
     let thoth = Thoth::new(env!("CARGO_BIN_EXE_thoth"));
     files::lay_out(&thoth);
     let folder = thoth.path("granted");
