@@ -43,7 +43,7 @@ impl ConfigArgs {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Grants (without any, a tool reaches nothing)")]
 pub(super) struct GrantArgs {
-    /// Let requests to this URL out: 'https://api.example.com/v1/* GET,POST'. Words may follow:
+    /// Let requests to this URL out: `https://api.example.com/v1/* GET,POST` in quotes. Words may follow:
     /// `govern` (the enforcer decides about each), `allow-private`, `header=authorization`.
     #[arg(long, value_name = "RULE", value_parser = rule)]
     allow_net: Vec<NetworkRule>,
