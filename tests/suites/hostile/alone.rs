@@ -15,7 +15,7 @@ use super::{POLICY, files};
 /// H14: what is checked must be what is opened.
 #[test]
 fn a_name_that_turns_into_a_link_while_it_is_opened_leads_nowhere() {
-    const READS: u32 = 2_000;
+    const READS: u32 = 9_000;
     let thoth = Thoth::new(env!("CARGO_BIN_EXE_thoth"));
     files::lay_out(&thoth);
     let folder = thoth.path("granted");
@@ -40,6 +40,7 @@ fn a_name_that_turns_into_a_link_while_it_is_opened_leads_nowhere() {
         });
         let call = thoth.call(tool("hostile")).arg("reads_often");
         let call = call.arg(json!({"path": "/docs/flips", "count": READS}).to_string());
+        let call = call.args(["--tool-timeout", "5m"]);
         let run = call.args(grants).arg("--policy").arg(policy).run();
         done.store(true, Ordering::Relaxed);
         run
