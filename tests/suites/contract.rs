@@ -32,11 +32,11 @@ fn the_package_has_the_promised_interfaces_and_worlds() {
     interfaces.sort_unstable();
     assert_eq!(
         interfaces,
-        ["events", "outbox", "policy", "tool", "types", "wrapping"]
+        ["events", "gate", "outbox", "policy", "tool", "types", "wrapping"]
     );
     let mut worlds: Vec<&str> = package.worlds.keys().map(String::as_str).collect();
     worlds.sort_unstable();
-    assert_eq!(worlds, ["governor", "tool-provider"]);
+    assert_eq!(worlds, ["governor", "portable-governor", "tool-provider"]);
 }
 
 #[test]
