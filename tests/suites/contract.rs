@@ -32,7 +32,9 @@ fn the_package_has_the_promised_interfaces_and_worlds() {
     interfaces.sort_unstable();
     assert_eq!(
         interfaces,
-        ["events", "gate", "outbox", "policy", "tool", "types", "wrapping"]
+        [
+            "events", "gate", "outbox", "policy", "tool", "types", "wrapping"
+        ]
     );
     let mut worlds: Vec<&str> = package.worlds.keys().map(String::as_str).collect();
     worlds.sort_unstable();
