@@ -9,9 +9,9 @@ use std::fmt;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use thoth_core::Timestamp;
 
 pub(crate) use events::StoredEvent;
@@ -21,6 +21,8 @@ pub(crate) use violations::NewViolation;
 
 /// How long a writer waits for another process on the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two tries where SQLite itself does not wait.
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
 /// How long anything is kept, as the Thoth service does.
 const RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 const SCHEMA: &str = include_str!("schema.sql");
@@ -105,7 +107,7 @@ impl Store {
 
     fn prepare(mut connection: Connection, clock: Clock) -> rusqlite::Result<Self> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        write_ahead(&connection)?;
         // In WAL mode a killed process loses nothing with NORMAL; only a power cut can.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         checkpoint::copy_beside(&mut connection)?;
@@ -144,6 +146,23 @@ impl Store {
     /// The store's idea of now, as the wire writes it.
     pub(crate) fn now_text(&self) -> String {
         time_text(from_milliseconds(self.now()))
+    }
+}
+
+/// Switches a new database to write-ahead logging. SQLite does not wait for others here, so of several
+/// processes that open a new store at once each asks again, for as long as it waits elsewhere.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && Instant::now() < deadline =>
+            {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            switched => return switched,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Facts about what the store keeps, for how long and for whom.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Map;
@@ -158,18 +158,21 @@ fn what_is_older_than_ninety_days_is_forgotten_and_nothing_else() {
 #[test]
 fn many_open_a_new_store_at_once() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("enforcer.db");
-    let threads: Vec<_> = (0..8)
-        .map(|_| {
-            let path = path.clone();
-            std::thread::spawn(move || hold(&Store::open(&path).unwrap()))
-        })
-        .collect();
-    for thread in threads {
-        thread.join().unwrap();
+    // Who comes first differs from round to round.
+    for round in 0..50 {
+        let path = folder.path().join(format!("{round}.db"));
+        let start = Barrier::new(8);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    start.wait();
+                    hold(&Store::open(&path).unwrap())
+                });
+            }
+        });
+        let store = Store::open(&path).unwrap();
+        assert_eq!(store.approvals(None).unwrap().len(), 8);
     }
-    let store = Store::open(&path).unwrap();
-    assert_eq!(store.approvals(None).unwrap().len(), 8);
 }
 
 #[test]
