@@ -88,9 +88,12 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     });
     let runtime = builder.build().await?;
     let arguments = read_arguments(args.arguments.as_deref())?;
+    let grant = granted.grant.clone();
+    let toolbox = args.state.config.toolbox(config);
+    let toolbox = toolbox.granting(move |_| Ok(grant.clone()));
     let tool = noticed(
         &format!("compiling {}", args.component.display()),
-        runtime.load_granted(&args.component, granted.grant.clone()),
+        toolbox.component(&runtime, &args.component),
     )
     .await?;
     granted.check(&tool)?;

@@ -5,8 +5,10 @@ mod call;
 mod enforcer;
 mod grants;
 mod inspect;
+mod lock;
 mod report;
 mod settings;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -34,6 +36,8 @@ pub(crate) struct Args {
 enum Command {
     Call(Box<call::Args>),
     Inspect(inspect::Args),
+    Lock(lock::Args),
+    Tools(tools::Args),
     #[command(subcommand)]
     Enforcer(enforcer::Command),
     #[command(subcommand)]
@@ -107,6 +111,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Command::Call(args) => call::run(*args).await,
         Command::Inspect(args) => inspect::run(args).await,
+        Command::Lock(args) => lock::run(args).await,
+        Command::Tools(args) => tools::run(args).await,
         Command::Enforcer(command) => enforcer::run(command).await,
         Command::Approvals(command) => approvals::run(command).await,
     }
