@@ -12,3 +12,5 @@ mod adder;
 mod locked;
 #[path = "toolbox/refused.rs"]
 mod refused;
+#[path = "toolbox/watched.rs"]
+mod watched;

@@ -27,11 +27,16 @@ pub(super) struct ConfigArgs {
 impl ConfigArgs {
     /// What the file says; nothing where there is none.
     pub(super) fn read(&self) -> Result<Config> {
-        let usual = thoth_host::default_config_file().filter(|path| path.exists());
-        match self.named().or(usual) {
+        match self.file() {
             None => Ok(Config::default()),
             Some(path) => Config::read(&path).map_err(|error| Usage(chain(&error)).into()),
         }
+    }
+
+    /// The file that is read, if there is one.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        let usual = thoth_host::default_config_file().filter(|path| path.exists());
+        self.named().or(usual)
     }
 
     /// The file that somebody names. Never one of the current folder: that may be anybody's, and a

@@ -8,8 +8,8 @@ use thoth_host::toolbox::{Lock, Pin, Toolbox};
 use thoth_host::{Error, Inspector, default_cache_dir, inert};
 
 use super::Exit;
-use super::call::noticed;
 use super::grants::ConfigArgs;
+use super::progress::noticed;
 use super::settings::jail;
 
 /// Take the components as they are: pin their digests, worlds and schemas in `tools.lock`.

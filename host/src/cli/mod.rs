@@ -2,10 +2,14 @@
 
 mod approvals;
 mod call;
+mod completions;
+mod doctor;
 mod enforcer;
 mod grants;
+mod init;
 mod inspect;
 mod lock;
+mod progress;
 mod report;
 mod settings;
 mod tools;
@@ -38,6 +42,10 @@ enum Command {
     Inspect(inspect::Args),
     Lock(lock::Args),
     Tools(tools::Args),
+    Init(init::Args),
+    Doctor(Box<doctor::Args>),
+    Completions(completions::Completions),
+    Man(completions::Man),
     #[command(subcommand)]
     Enforcer(enforcer::Command),
     #[command(subcommand)]
@@ -113,6 +121,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Inspect(args) => inspect::run(args).await,
         Command::Lock(args) => lock::run(args).await,
         Command::Tools(args) => tools::run(args).await,
+        Command::Init(args) => init::run(args).await,
+        Command::Doctor(args) => doctor::run(*args).await,
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
         Command::Enforcer(command) => enforcer::run(command).await,
         Command::Approvals(command) => approvals::run(command).await,
     }

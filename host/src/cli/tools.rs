@@ -8,8 +8,8 @@ use serde_json::Value;
 use thoth_host::toolbox::Tools;
 use thoth_host::{Dialect, Inspector, default_cache_dir, inert};
 
-use super::call::noticed;
 use super::grants::ConfigArgs;
+use super::progress::noticed;
 use super::settings::jail;
 use super::{Exit, report};
 
