@@ -8,12 +8,13 @@ use std::{
 };
 
 /// Every tool under `tests/tools`; a folder's name is its package's name.
-pub const TOOLS: [&str; 11] = [
+pub const TOOLS: [&str; 12] = [
     "canary",
     "docs-search",
     "endless-provider",
     "exporter",
     "fetcher",
+    "fickle-provider",
     "hostile",
     "ledger",
     "needy",

@@ -39,6 +39,7 @@ use self::grant::Powers;
 pub use self::limits::Limits;
 pub(crate) use self::load::{Loader, blocking};
 pub use self::output::{inert, is_hidden};
+pub(crate) use self::provider::INTERFACE as PROVIDER;
 use self::provider::bindings::ToolProviderPre;
 use self::state::ToolState;
 pub(crate) use self::state::{Surroundings, linker};
