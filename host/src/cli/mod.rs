@@ -5,6 +5,7 @@ mod call;
 mod enforcer;
 mod grants;
 mod inspect;
+mod log;
 mod report;
 mod settings;
 
@@ -38,6 +39,8 @@ enum Command {
     Enforcer(enforcer::Command),
     #[command(subcommand)]
     Approvals(approvals::Command),
+    #[command(subcommand)]
+    Log(log::Command),
 }
 
 pub(crate) use self::settings::COMPILE;
@@ -109,6 +112,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Inspect(args) => inspect::run(args).await,
         Command::Enforcer(command) => enforcer::run(command).await,
         Command::Approvals(command) => approvals::run(command).await,
+        Command::Log(command) => log::run(command).await,
     }
 }
 
