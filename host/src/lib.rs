@@ -27,6 +27,7 @@ mod folders;
 mod governor;
 mod identity;
 mod inspector;
+pub mod log;
 mod outbox;
 mod runtime;
 mod session;

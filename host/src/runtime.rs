@@ -197,6 +197,8 @@ impl Runtime {
         let _elapsed = tokio::time::timeout(wait, delivered).await;
         let _nobody_listens = self.0.stop.send(true);
         self.0.delivery.abort();
+        // What cannot be signed now is covered by the next checkpoint.
+        let _ = self.0.outbox.checkpoint().await;
         match self.0.outbox.status().await {
             Ok(status) => Undelivered {
                 waiting: status.waiting,

@@ -9,6 +9,7 @@ mod grants;
 mod init;
 mod inspect;
 mod lock;
+mod log;
 mod progress;
 mod report;
 mod settings;
@@ -50,6 +51,8 @@ enum Command {
     Enforcer(enforcer::Command),
     #[command(subcommand)]
     Approvals(approvals::Command),
+    #[command(subcommand)]
+    Log(log::Command),
 }
 
 pub(crate) use self::settings::COMPILE;
@@ -127,6 +130,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Man(args) => completions::man(&args),
         Command::Enforcer(command) => enforcer::run(command).await,
         Command::Approvals(command) => approvals::run(command).await,
+        Command::Log(command) => log::run(command).await,
     }
 }
 

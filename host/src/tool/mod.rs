@@ -52,6 +52,8 @@ pub struct Tool(Arc<Loaded>);
 struct Loaded {
     name: String,
     sha256: String,
+    /// Its digest and its limits, canonical JSON for the log.
+    facts: Arc<str>,
     notices: Vec<String>,
     size: usize,
     imports: Vec<String>,
@@ -148,6 +150,11 @@ impl Tool {
     /// What it is granted.
     pub fn grants(&self) -> &Grants {
         &self.0.grants
+    }
+
+    /// What the log says of it with every call: its digest and its limits, canonical JSON.
+    pub(crate) fn facts(&self) -> &Arc<str> {
+        &self.0.facts
     }
 
     /// The time that one call of it may take.
