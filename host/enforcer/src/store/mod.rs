@@ -1,8 +1,10 @@
 //! What must outlive the process: holds, events and violations, in SQLite.
 
 mod checkpoint;
+mod clock;
 mod events;
 mod holds;
+mod migrate;
 mod violations;
 
 use std::fmt;
@@ -13,11 +15,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, ErrorCode};
 use thoth_core::Timestamp;
+use tokio::sync::watch;
 
-pub(crate) use events::StoredEvent;
+use clock::{Clock, Now, since_1970};
+pub(crate) use events::{KeptEvent, StoredEvent};
 pub(crate) use holds::NewHold;
 pub use holds::{Approval, ApprovalStatus, Resolution, ResolveError};
-pub(crate) use violations::NewViolation;
+pub(crate) use violations::{KeptBlock, NewViolation};
 
 /// How long a writer waits for another process on the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -25,9 +29,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
 /// How long anything is kept, as the Thoth service does.
 const RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-const SCHEMA: &str = include_str!("schema.sql");
-
-type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// The store could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +57,7 @@ pub enum StoreError {
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
     clock: Clock,
+    changes: Arc<watch::Sender<()>>,
 }
 
 impl fmt::Debug for Store {
@@ -79,7 +81,7 @@ impl Store {
             .mode(0o600)
             .open(path);
         Connection::open(path)
-            .and_then(|connection| Self::prepare(connection, Arc::new(SystemTime::now)))
+            .and_then(Self::prepare)
             .map_err(|source| StoreError::Open {
                 path: path.to_owned(),
                 source,
@@ -93,35 +95,47 @@ impl Store {
     /// If SQLite has no memory left.
     pub fn in_memory() -> Result<Self, StoreError> {
         let connection = Connection::open_in_memory()?;
-        Ok(Self::prepare(connection, Arc::new(SystemTime::now))?)
+        Ok(Self::prepare(connection)?)
     }
 
     /// The same store with another clock: expiry and retention go by it.
     #[must_use]
     pub fn with_clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.with_moments(move || {
+            let wall = since_1970(clock());
+            Now {
+                wall,
+                uptime: wall,
+                boot: "".into(),
+            }
+        })
+    }
+
+    fn with_moments(self, now: impl Fn() -> Now + Send + Sync + 'static) -> Self {
         Self {
-            clock: Arc::new(clock),
+            clock: Clock::new(now),
             ..self
         }
     }
 
-    fn prepare(mut connection: Connection, clock: Clock) -> rusqlite::Result<Self> {
+    fn prepare(mut connection: Connection) -> rusqlite::Result<Self> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         write_ahead(&connection)?;
         // In WAL mode a killed process loses nothing with NORMAL; only a power cut can.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         checkpoint::copy_beside(&mut connection)?;
-        connection.execute_batch(SCHEMA)?;
+        migrate::migrate(&mut connection)?;
         let store = Self {
             connection: Arc::new(Mutex::new(connection)),
-            clock,
+            clock: Clock::system(),
+            changes: Arc::default(),
         };
         store.forget(RETENTION)?;
         Ok(store)
     }
 
     fn forget(&self, age: Duration) -> rusqlite::Result<()> {
-        let before = self.now().saturating_sub(milliseconds(age));
+        let before = self.now().wall.saturating_sub(milliseconds(age));
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
         transaction.execute("DELETE FROM holds WHERE expires_at < ?1", [before])?;
@@ -137,15 +151,22 @@ impl Store {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Milliseconds since 1970.
-    fn now(&self) -> i64 {
-        let now = (self.clock)();
-        milliseconds(now.duration_since(UNIX_EPOCH).unwrap_or_default())
+    fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Tells of every hold, resolution, event and block that this process writes.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    fn changed(&self) {
+        self.changes.send_replace(());
     }
 
     /// The store's idea of now, as the wire writes it.
     pub(crate) fn now_text(&self) -> String {
-        time_text(from_milliseconds(self.now()))
+        time_text(from_milliseconds(self.now().wall))
     }
 }
 
