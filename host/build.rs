@@ -1,14 +1,14 @@
 //! Builds the governor components and hands their paths to the crate, which embeds them.
 //!
-//! `THOTH_GOVERNOR_WASM` and `THOTH_PORTABLE_GOVERNOR_WASM` name ready components instead, for
-//! packagers who build them themselves.
+//! `THOTH_GOVERNOR_WASM`, `THOTH_PORTABLE_GOVERNOR_WASM` and `THOTH_HTTP_GOVERNOR_WASM` name ready
+//! components instead, for packagers who build them themselves.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The packages, the files they build and the variables that name those.
-const GOVERNORS: [[&str; 3]; 2] = [
+const GOVERNORS: [[&str; 3]; 3] = [
     [
         "thoth-governor",
         "thoth_governor.wasm",
@@ -18,6 +18,11 @@ const GOVERNORS: [[&str; 3]; 2] = [
         "thoth-portable-governor",
         "thoth_portable_governor.wasm",
         "THOTH_PORTABLE_GOVERNOR_WASM",
+    ],
+    [
+        "thoth-http-governor",
+        "thoth_http_governor.wasm",
+        "THOTH_HTTP_GOVERNOR_WASM",
     ],
 ];
 

@@ -9,10 +9,11 @@
 use std::path::Path;
 
 use wit_component::DecodedWasm;
-use wit_parser::{Docs, Resolve, Stability, TypeDefKind, WorldItem};
+use wit_parser::{Docs, Resolve, Stability, TypeDefKind};
 
 const GOVERNOR: &[u8] = include_bytes!(env!("THOTH_GOVERNOR_WASM"));
 const PORTABLE: &[u8] = include_bytes!(env!("THOTH_PORTABLE_GOVERNOR_WASM"));
+const HTTP: &[u8] = include_bytes!(env!("THOTH_HTTP_GOVERNOR_WASM"));
 
 /// What every governor imports of WASI.
 const WASI: [&str; 9] = [
@@ -162,8 +163,17 @@ fn the_portable_governor_imports_wasi_and_exports_the_gate() {
 }
 
 #[test]
+fn the_governor_of_http_services_imports_wasi_and_a_handler_and_exports_one() {
+    let [imports, exports] = names(HTTP);
+    let mut all = [&["wasi:http/incoming-handler@0.2.12"][..], &WASI].concat();
+    all.sort_unstable();
+    assert_eq!(imports, all);
+    assert_eq!(exports, ["wasi:http/incoming-handler@0.2.12"]);
+}
+
+#[test]
 fn a_governor_is_at_most_200_kib() {
-    for governor in [GOVERNOR, PORTABLE] {
+    for governor in [GOVERNOR, PORTABLE, HTTP] {
         assert!(governor.len() <= 200 << 10, "{} bytes", governor.len());
     }
 }

@@ -16,6 +16,7 @@ pub const TOOLS: [&str; 12] = [
     "fetcher",
     "fickle-provider",
     "hostile",
+    "http-canary",
     "ledger",
     "needy",
     "provider",

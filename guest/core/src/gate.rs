@@ -7,6 +7,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use serde_json::Value;
+
 use crate::arguments::{Arguments, ArgumentsError};
 use crate::body::Body;
 use crate::config::ConfigError;
@@ -33,8 +35,19 @@ const POLL_MAX: Duration = Duration::from_secs(5);
 pub enum Ruling {
     /// Run it as the permit says, and tell what came of it under this ticket.
     Run(u64, Permit),
-    /// Do not run it: a JSON object that says why.
-    Refuse(String),
+    /// Do not run it.
+    Refuse(Refused),
+}
+
+/// Why a call does not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub cause: Cause,
+    /// When to try again, where that is known.
+    pub retry_after_seconds: Option<u32>,
+    /// What the caller is told: a JSON object.
+    pub text: String,
 }
 
 /// How a call ended that was let run.
@@ -121,7 +134,7 @@ impl Gate {
 
     /// Nothing ran, since the modified arguments do not fit the parameters. Closes the ticket, and
     /// returns what the caller is told.
-    pub fn reject<P: Waiting>(&mut self, ports: &mut P, ticket: u64, why: &str) -> String {
+    pub fn reject<P: Waiting>(&mut self, ports: &mut P, ticket: u64, why: &str) -> Refused {
         let failure = ToolFailure {
             cause: FailureCause::InvalidArguments,
             message: why.to_string(),
@@ -317,54 +330,64 @@ impl<P: Waiting> Waiting for Memory<'_, P> {
     }
 }
 
-fn unconfigured(error: &ConfigError) -> String {
+fn unconfigured(error: &ConfigError) -> Refused {
     refused_by_us(Cause::Configuration, error.to_string())
 }
 
-fn fault(reason: &str) -> String {
+fn fault(reason: &str) -> Refused {
     refused_by_us(Cause::GovernorFault, reason.to_string())
 }
 
-fn refused_by_us(cause: Cause, reason: String) -> String {
+fn refused_by_us(cause: Cause, reason: String) -> Refused {
     let refusal = Refusal {
         cause,
         reason,
         retry_after_seconds: None,
         evidence: Evidence::default(),
     };
-    refused(&Outcome::Refused(refusal), None)
+    refusal_of(&refusal, None)
 }
 
-/// What a caller is told about a call that did not run: one JSON object.
-fn refused(outcome: &Outcome, held: Option<&Hold>) -> String {
-    let mut body = Body::default();
+/// What a caller is told about a call that did not run.
+fn refused(outcome: &Outcome, held: Option<&Hold>) -> Refused {
     match outcome {
-        Outcome::Refused(refusal) => {
-            let evidence = &refusal.evidence;
-            body.set("outcome", "refused");
-            body.set("cause", refusal.cause.as_str());
-            body.set("reason", &*refusal.reason);
-            body.set_text("violation_id", evidence.violation_id.as_deref());
-            body.set_text("reason_code", evidence.reason_code.as_deref());
-            if let Some(seconds) = refusal.retry_after_seconds {
-                body.set("retry_after_seconds", u64::from(seconds));
-            }
-        }
-        Outcome::Failed(failure) => {
-            body.set("outcome", "failed");
-            body.set("cause", failure.cause.as_str());
-            body.set("reason", &*failure.message);
-        }
+        Outcome::Refused(refusal) => refusal_of(refusal, held),
+        Outcome::Failed(failure) => refused_by_us(Cause::InvalidArguments, failure.message.clone()),
         // Neither is an answer to a call that did not run. It did not run all the same.
-        Outcome::Completed(_) | Outcome::Pending(_) => {
-            body.set("outcome", "refused");
-            body.set("cause", Cause::GovernorFault.as_str());
-            body.set("reason", "the governor lost the call");
-        }
+        Outcome::Completed(_) | Outcome::Pending(_) => fault("the governor lost the call"),
+    }
+}
+
+fn refusal_of(refusal: &Refusal, held: Option<&Hold>) -> Refused {
+    let evidence = &refusal.evidence;
+    let mut body = Body::default();
+    body.set("outcome", "refused");
+    body.set("cause", refusal.cause.as_str());
+    body.set("reason", &*refusal.reason);
+    body.set_text("violation_id", evidence.violation_id.as_deref());
+    body.set_text("reason_code", evidence.reason_code.as_deref());
+    if let Some(seconds) = refusal.retry_after_seconds {
+        body.set("retry_after_seconds", u64::from(seconds));
     }
     if let Some(hold) = held {
         body.set("hold_token", &*hold.token);
         body.set_text("approval_url", hold.approval_url.as_deref());
+    }
+    Refused {
+        cause: refusal.cause,
+        retry_after_seconds: refusal.retry_after_seconds,
+        text: body.canonical(),
+    }
+}
+
+/// The arguments of a call as JSON, without the members that have no value.
+#[must_use]
+pub fn arguments_of(members: impl IntoIterator<Item = (&'static str, Option<String>)>) -> String {
+    let mut body = Body::default();
+    for (name, value) in members {
+        if let Some(value) = value {
+            body.set(name, Value::String(value));
+        }
     }
     body.canonical()
 }

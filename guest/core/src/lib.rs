@@ -51,7 +51,7 @@ mod undelivered;
 pub use config::{Config, ConfigError};
 pub use duration::parse_duration;
 pub use exchange::{Fault, FaultKind, Method, Request, Response};
-pub use gate::{Ended, Gate, Ruling};
+pub use gate::{Ended, Gate, Refused, Ruling};
 pub use governed::Governor;
 pub use json::{JsonError, JsonErrorKind};
 pub use permit::Permit;

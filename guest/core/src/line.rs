@@ -25,6 +25,10 @@ pub(crate) struct Line<'a, P> {
 }
 
 /// How far a call got when it was decided on.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each call, moved a few times only"
+)]
 pub(crate) enum Step {
     /// It may run. What came of it is for [`Line::close`].
     Cleared(Permit, Cleared),

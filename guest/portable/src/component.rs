@@ -38,12 +38,12 @@ impl gate::Guest for Component {
                 })
             }
             Ruling::Run(ticket, _permit) => gate::Ruling::Allow(ticket),
-            Ruling::Refuse(why) => gate::Ruling::Refuse(why),
+            Ruling::Refuse(refused) => gate::Ruling::Refuse(refused.text),
         }
     }
 
     fn reject(ticket: u64, why: String) -> String {
-        with(|gate| gate.reject(&mut Wasi, ticket, &why))
+        with(|gate| gate.reject(&mut Wasi, ticket, &why)).text
     }
 
     fn done(ticket: u64, ended: gate::Ended) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use thoth_core::{Ended, FaultKind, Gate, Permit, Response, Ruling, Settings};
+use thoth_core::{Cause, Ended, FaultKind, Gate, Permit, Response, Ruling, Settings};
 
 use crate::support::*;
 
@@ -45,13 +45,13 @@ fn check(gate: &mut Gate, fake: &mut Fake) -> Ruling {
 fn run(ruling: Ruling) -> (u64, Permit) {
     match ruling {
         Ruling::Run(ticket, permit) => (ticket, permit),
-        Ruling::Refuse(why) => panic!("refused: {why}"),
+        Ruling::Refuse(refused) => panic!("{}", refused.text),
     }
 }
 
 fn refusal(ruling: Ruling) -> Value {
     match ruling {
-        Ruling::Refuse(why) => serde_json::from_str(&why).unwrap(),
+        Ruling::Refuse(refused) => serde_json::from_str(&refused.text).unwrap(),
         Ruling::Run(..) => panic!("it runs"),
     }
 }
@@ -209,14 +209,17 @@ fn modified_arguments_that_do_not_fit_are_a_refusal() {
     let mut gate = gate(&[]);
     let mut fake = answering([ok(modify), taken(), taken()]);
     let (ticket, _) = run(check(&mut gate, &mut fake));
-    let told = gate.reject(&mut fake, ticket, "`q` is not a string");
-    let told: Value = serde_json::from_str(&told).unwrap();
+    let told = refusal(Ruling::Refuse(gate.reject(
+        &mut fake,
+        ticket,
+        "not a string",
+    )));
     assert_eq!(told["cause"], "invalid_modify");
     assert_eq!(told["violation_id"], "v2");
     assert_eq!(types(&fake)[1], ["TOOL_CALL_BLOCK"]);
     // It is closed: neither half has anything more to say.
     let again = gate.reject(&mut fake, ticket, "again");
-    assert!(again.contains("governor_fault"), "{again}");
+    assert_eq!(again.cause, Cause::GovernorFault);
     gate.done(&mut fake, ticket, Ended::Completed("1".into()));
     assert_eq!(types(&fake).len(), 2);
 }
