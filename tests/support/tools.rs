@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Every tool under `tests/tools`; a folder's name is its package's name.
-pub const TOOLS: [&str; 11] = [
+pub const TOOLS: [&str; 13] = [
     "canary",
     "docs-search",
     "endless-provider",
@@ -19,6 +19,8 @@ pub const TOOLS: [&str; 11] = [
     "needy",
     "provider",
     "rogue-governor",
+    "shapes",
+    "test-gate",
     "values",
 ];
 
