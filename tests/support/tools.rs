@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Every tool under `tests/tools`; a folder's name is its package's name.
-pub const TOOLS: [&str; 12] = [
+pub const TOOLS: [&str; 15] = [
     "canary",
     "docs-search",
     "endless-provider",
@@ -21,6 +21,8 @@ pub const TOOLS: [&str; 12] = [
     "needy",
     "provider",
     "rogue-governor",
+    "shapes",
+    "test-gate",
     "values",
 ];
 

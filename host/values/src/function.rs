@@ -1,33 +1,13 @@
 //! One exported function that can be called as a tool.
 
-use std::fmt;
-
 use serde_json::Value;
+use thoth_names::Export;
 use wasmtime::component::Val;
 
 use crate::lift::{LiftError, Lifted, lift};
 use crate::lower::lower;
 use crate::misfit::Misfit;
 use crate::shape::{Member, Shape};
-
-/// Where a component exports a function. Prints as `acme:ledger/transfers@1.0.0#send`, or as `send`
-/// for a function of the world itself.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Export {
-    /// The exported interface, as the component names it; none for a function of the world.
-    pub interface: Option<String>,
-    /// The function's name in WIT.
-    pub function: String,
-}
-
-impl fmt::Display for Export {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.interface {
-            Some(interface) => write!(f, "{interface}#{}", self.function),
-            None => f.write_str(&self.function),
-        }
-    }
-}
 
 /// A function of a component as a tool.
 #[derive(Clone, Debug)]

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::docs::{Docs, TypeDocs};
-use crate::names::interface_name;
 use crate::shape::Shape;
+use thoth_names::interface_name;
 
 /// The documented types that a component exports or imports by name.
 #[derive(Default)]

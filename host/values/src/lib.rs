@@ -54,14 +54,14 @@ pub mod limits;
 mod listing;
 mod lower;
 mod misfit;
-mod names;
 #[cfg(test)]
 mod properties;
 mod schema;
 mod shape;
 
 pub use docs::Docs;
-pub use function::{Export, Function};
+pub use function::Function;
 pub use lift::{LiftError, Lifted};
 pub use listing::{Listing, Refused, list};
 pub use misfit::Misfit;
+pub use thoth_names::Export;

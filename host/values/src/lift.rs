@@ -5,9 +5,9 @@ use std::fmt::{self, Write as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
+use thoth_names::Name;
 use wasmtime::component::Val;
 
-use crate::names::Name;
 use crate::shape::{Member, Payloads, Shape};
 
 /// What a function returned.

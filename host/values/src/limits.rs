@@ -15,7 +15,7 @@ pub const SIGNATURE: usize = 4_096;
 pub const COMPONENT: usize = 262_144;
 
 /// How long a WIT name may be, in bytes.
-pub const NAME: usize = 128;
+pub const NAME: usize = thoth_names::MAX_NAME;
 
 /// How many functions of one component are looked at.
 pub const FUNCTIONS: usize = 1_024;

@@ -1,13 +1,13 @@
 //! Walks the type of a component and lists its functions, without instantiating it.
 
+use thoth_names::{Export, Name, interface_name, title, tool_names};
 use wasmtime::Engine;
 use wasmtime::component::types::{Component, ComponentFunc, ComponentInstance, ComponentItem};
 
 use crate::docs::Docs;
-use crate::function::{Export, Function};
+use crate::function::Function;
 use crate::glossary::Glossary;
 use crate::limits;
-use crate::names::{Name, interface_name, title, tool_names};
 use crate::schema::Schemas;
 use crate::shape::{Budget, Member, Shape};
 

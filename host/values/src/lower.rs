@@ -3,11 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
+use thoth_names::Name;
 use wasmtime::component::Val;
 
 use crate::limits;
 use crate::misfit::{Misfit, Path, kind, listed, quoted};
-use crate::names::Name;
 use crate::shape::{Case, Member, Payloads, Shape};
 
 /// The largest `f32` as its shortest form writes it: as a double, a little beyond `f32::MAX`, to which

@@ -4,13 +4,13 @@
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 use serde_json::{Value, json};
+use thoth_names::Name;
 use wasmtime::component::Val;
 
 use crate::glossary::Glossary;
 use crate::integer::Integer;
 use crate::lift::{LiftError, Lifted, lift};
 use crate::lower::lower;
-use crate::names::Name;
 use crate::schema::Schemas;
 use crate::shape::{Case, Member, Payloads, Shape};
 

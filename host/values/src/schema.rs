@@ -7,8 +7,8 @@ use crate::glossary::Words;
 use crate::integer::{Integer, SAFE};
 use crate::limits;
 use crate::lower::FLOAT32_MAX;
-use crate::names::Name;
 use crate::shape::{Case, Member, Payloads, Shape};
+use thoth_names::Name;
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 

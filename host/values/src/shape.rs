@@ -3,12 +3,12 @@
 
 use std::collections::HashSet;
 
+use thoth_names::Name;
 use wasmtime::component::Type;
 
 use crate::integer::Integer;
 use crate::limits;
 use crate::misfit::quoted;
-use crate::names::Name;
 
 // INVARIANT: a shape is at most `limits::DEPTH` deep, so recursion over one is safe.
 /// The JSON-able types.

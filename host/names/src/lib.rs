@@ -1,22 +1,56 @@
 //! Turns WIT names into names of tools and of JSON keys, and keeps tool names unique.
+//!
+//! The Thoth host and a wrapped component name a function the same, so that one policy is about both.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
 
 use std::collections::HashMap;
+use std::fmt;
 
-use crate::function::Export;
-use crate::limits;
+/// How long a WIT name, or the name of a tool, may be, in bytes.
+pub const MAX_NAME: usize = 128;
+
+/// Where a component exports a function. Prints as `acme:ledger/transfers@1.0.0#send`, or as `send`
+/// for a function of the world itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Export {
+    /// The exported interface, as the component names it; none for a function of the world.
+    pub interface: Option<String>,
+    /// The function's name in WIT.
+    pub function: String,
+}
+
+impl fmt::Display for Export {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.interface {
+            Some(interface) => write!(f, "{interface}#{}", self.function),
+            None => f.write_str(&self.function),
+        }
+    }
+}
 
 /// A WIT name with the snake case that stands for it in JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Name {
-    pub(crate) wit: String,
-    pub(crate) json: String,
+pub struct Name {
+    /// As the component has it.
+    pub wit: String,
+    /// As JSON has it.
+    pub json: String,
 }
 
 impl Name {
-    /// `None` where the name is not a WIT identifier or is longer than [`limits::NAME`].
-    pub(crate) fn new(wit: &str) -> Option<Name> {
+    /// `None` where the name is not a WIT identifier or is longer than [`MAX_NAME`].
+    #[must_use]
+    pub fn new(wit: &str) -> Option<Name> {
         let plain = wit.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        (plain && !wit.is_empty() && wit.len() <= limits::NAME).then(|| Name {
+        (plain && !wit.is_empty() && wit.len() <= MAX_NAME).then(|| Name {
             wit: wit.to_owned(),
             json: snake(wit),
         })
@@ -33,7 +67,8 @@ fn snake(text: &str) -> String {
 }
 
 /// The name as a person would write it: `search-docs` is `Search docs`, `get-URL` is `Get URL`.
-pub(crate) fn title(wit: &str) -> String {
+#[must_use]
+pub fn title(wit: &str) -> String {
     let words = wit.replace('-', " ");
     let mut letters = words.chars();
     match letters.next() {
@@ -43,7 +78,8 @@ pub(crate) fn title(wit: &str) -> String {
 }
 
 /// An interface's own name: `transfers` of `acme:ledger/transfers@1.0.0`.
-pub(crate) fn interface_name(interface: &str) -> &str {
+#[must_use]
+pub fn interface_name(interface: &str) -> &str {
     let path = interface.split('@').next().unwrap_or(interface);
     path.rsplit('/').next().unwrap_or(path)
 }
@@ -75,7 +111,8 @@ fn candidates(export: &Export) -> Vec<String> {
 ///
 /// Where names collide, every export in the collision that can be qualified is qualified by one more
 /// step, so that none of them takes the short name from the others.
-pub(crate) fn tool_names(exports: &[&Export]) -> Vec<Option<String>> {
+#[must_use]
+pub fn tool_names(exports: &[&Export]) -> Vec<Option<String>> {
     let candidates: Vec<Vec<String>> = exports.iter().map(|export| candidates(export)).collect();
     let mut steps = vec![0_usize; candidates.len()];
     loop {
@@ -101,7 +138,7 @@ pub(crate) fn tool_names(exports: &[&Export]) -> Vec<Option<String>> {
             return names
                 .iter()
                 .map(|name| {
-                    let fits = !name.is_empty() && name.len() <= limits::NAME;
+                    let fits = !name.is_empty() && name.len() <= MAX_NAME;
                     (fits && !collides(name)).then(|| (*name).to_owned())
                 })
                 .collect();

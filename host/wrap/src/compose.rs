@@ -1,0 +1,94 @@
+//! Puts the parts together into one component.
+
+use wac_graph::types::Package;
+use wac_graph::{CompositionGraph, EncodeOptions, NodeId};
+
+use crate::error::Error;
+
+/// A component that is put inside, and which of its imports the others provide.
+pub(crate) struct Part<'a> {
+    /// Its name inside, for people who look.
+    pub(crate) name: &'a str,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// A composition that grows.
+#[derive(Default)]
+pub(crate) struct Composition(CompositionGraph);
+
+/// A part that has been put inside.
+#[derive(Clone, Copy)]
+pub(crate) struct Instance(NodeId);
+
+impl Composition {
+    /// Puts a part inside. What it imports and one of the providers exports by the same name is taken
+    /// from there, from the first that does; everything else is asked of the host.
+    ///
+    /// # Errors
+    /// It is no component, or its types and a provider's do not agree.
+    pub(crate) fn add(
+        &mut self,
+        part: Part<'_>,
+        providers: &[Instance],
+    ) -> Result<Instance, Error> {
+        let graph = &mut self.0;
+        let name = format!("thoth:{}", part.name);
+        let package = Package::from_bytes(&name, None, part.bytes, graph.types_mut())
+            .map_err(Error::composition)?;
+        let imports: Vec<String> = {
+            let world = &graph.types()[package.ty()];
+            world.imports.keys().cloned().collect()
+        };
+        let package = graph
+            .register_package(package)
+            .map_err(Error::composition)?;
+        let instance = graph.instantiate(package);
+        graph.set_node_name(instance, part.name);
+        for import in imports {
+            for provider in providers {
+                if !self.exports(*provider).contains(&import) {
+                    continue;
+                }
+                let graph = &mut self.0;
+                let export = graph
+                    .alias_instance_export(provider.0, &import)
+                    .map_err(Error::composition)?;
+                graph
+                    .set_instantiation_argument(instance, &import, export)
+                    .map_err(Error::composition)?;
+                break;
+            }
+        }
+        Ok(Instance(instance))
+    }
+
+    /// The component that exports what this part does.
+    ///
+    /// # Errors
+    /// What the parts ask of the host does not agree.
+    pub(crate) fn finish(mut self, part: Instance) -> Result<Vec<u8>, Error> {
+        for name in self.exports(part) {
+            let export = self
+                .0
+                .alias_instance_export(part.0, &name)
+                .map_err(Error::composition)?;
+            self.0.export(export, name).map_err(Error::composition)?;
+        }
+        self.0
+            .encode(EncodeOptions::default())
+            .map_err(Error::composition)
+    }
+
+    fn exports(&self, part: Instance) -> Vec<String> {
+        let graph = &self.0;
+        let package = graph
+            .nodes()
+            .zip(graph.node_ids())
+            .find(|(_, id)| *id == part.0)
+            .and_then(|(node, _)| node.package());
+        package.map_or_else(Vec::new, |package| {
+            let world = graph[package].ty();
+            graph.types()[world].exports.keys().cloned().collect()
+        })
+    }
+}

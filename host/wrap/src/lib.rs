@@ -1,0 +1,208 @@
+//! Makes a governed component of a component, for any host of WASI 0.2: the same exports, and a
+//! governor inside that is asked before each call of a function.
+//!
+//! ```text
+//! caller ──▶ adapter ──check──▶ governor ──wasi:http──▶ enforcer
+//!               │ allowed
+//!               └──▶ the component, as it was
+//! ```
+//!
+//! Nothing is compiled here. The adapter is a core module that interprets a table of types
+//! (`guest/adapter`, built from this workspace and embedded); what is added to it are that table and a
+//! trampoline for each function. The component itself goes inside as it is, to the byte.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing
+    )
+)]
+
+mod compose;
+mod denial;
+mod error;
+mod provider;
+mod room;
+mod seal;
+mod splice;
+mod surface;
+mod types;
+mod world;
+
+use wasmparser::{Parser, Payload};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::{Resolve, WorldId, WorldItem};
+
+use compose::{Composition, Part};
+pub use denial::{Answer, Denial, ErrorMap, error_map};
+pub use error::Error;
+pub use seal::{Digest, Integrity, Refusal, Seal, seal, verify};
+use surface::{Exported, Surface};
+use types::Types;
+
+const ADAPTER: &[u8] = include_bytes!(env!("THOTH_ADAPTER_WASM"));
+
+/// How a component is wrapped.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What functions return when they are refused, where that should not be guessed.
+    pub errors: ErrorMap,
+    /// Names of the environment that the component may see. Without any it sees an empty one: the
+    /// governor has its configuration, and its key, in the environment of both.
+    pub keep_env: Vec<String>,
+}
+
+/// A governed component, and what is to be known about it.
+#[derive(Clone, Debug)]
+pub struct Wrapped {
+    /// The component.
+    pub bytes: Vec<u8>,
+    /// Its functions; each is governed.
+    pub functions: Vec<Governed>,
+    /// What the component inside imports, and therefore still reaches for in a host.
+    pub reaches: Vec<String>,
+    /// Whether code of the component runs when it is instantiated, which is before any check.
+    pub runs_at_start: bool,
+    /// What the whole asks of a host.
+    pub imports: Vec<String>,
+    /// What the component says about itself.
+    pub seal: Seal,
+}
+
+/// A function that is governed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Governed {
+    /// Its name as a tool, by which policies know it.
+    pub name: String,
+    /// Where it is exported.
+    pub export: String,
+    /// What its caller is told when a call is refused.
+    pub denial: Denial,
+}
+
+/// Wraps a component with a portable governor. The same input gives the same bytes.
+///
+/// # Errors
+/// See [`Error`]. A component is wrapped as a whole or not at all.
+pub fn wrap(component: &[u8], governor: &[u8], options: &Options) -> Result<Wrapped, Error> {
+    let mut surface = Surface::of(component)?;
+    let denials = denial::denials(&surface.resolve, &surface.functions, &options.errors)?;
+    let reaches = surface.reaches();
+    let environment = environment(&surface, &options.keep_env)?;
+    let world = world::adapter(&mut surface.resolve, surface.world)?;
+    let adapter = adapter(&surface.resolve, world, &surface.functions, &denials)?;
+
+    let mut bytes = compose(component, governor, adapter, environment)?;
+    let functions: Vec<Governed> = surface
+        .functions
+        .into_iter()
+        .zip(denials)
+        .map(|(function, denial)| Governed {
+            name: function.tool,
+            export: function.export.to_string(),
+            denial,
+        })
+        .collect();
+    let refusals = functions
+        .iter()
+        .filter_map(|function| match &function.denial {
+            Denial::Returns { error, .. } => {
+                let error = error.clone();
+                Some((function.export.clone(), Refusal { error }))
+            }
+            Denial::Traps => None,
+        })
+        .collect();
+    let imports = imports(&bytes);
+    let seal = Seal::new(&bytes, component, governor, options, refusals);
+    seal.append(&mut bytes).map_err(Error::composition)?;
+    Ok(Wrapped {
+        bytes,
+        functions,
+        reaches,
+        runs_at_start: runs_at_start(component),
+        imports,
+        seal,
+    })
+}
+
+fn compose(
+    component: &[u8],
+    governor: &[u8],
+    adapter: Vec<u8>,
+    environment: Option<Vec<u8>>,
+) -> Result<Vec<u8>, Error> {
+    let mut composition = Composition::default();
+    let mut part = |name, bytes, providers: &[_]| composition.add(Part { name, bytes }, providers);
+    let environment = environment
+        .map(|bytes| part("environment", bytes, &[]))
+        .transpose()?;
+    let component = part("component", component.to_vec(), environment.as_slice())?;
+    let governor = part("governor", governor.to_vec(), &[])?;
+    let adapter = part("adapter", adapter, &[governor, component])?;
+    composition.finish(adapter)
+}
+
+fn adapter(
+    resolve: &Resolve,
+    world: WorldId,
+    functions: &[Exported],
+    denials: &[Denial],
+) -> Result<Vec<u8>, Error> {
+    let templates: Vec<Option<String>> = denials.iter().map(Denial::template).collect();
+    let types = Types::of(resolve, functions, &templates)?;
+    let mut module = splice::splice(ADAPTER, resolve, functions, &types)?;
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8)
+        .map_err(Error::composition)?;
+    ComponentEncoder::default()
+        .validate(true)
+        .module(&module)
+        .map_err(Error::composition)?
+        .encode()
+        .map_err(Error::composition)
+}
+
+/// What the component gets for the environment that it asks for: the names that it may see.
+fn environment(surface: &Surface, keep: &[String]) -> Result<Option<Vec<u8>>, Error> {
+    let resolve = &surface.resolve;
+    for (key, item) in &resolve.worlds[surface.world].imports {
+        if let WorldItem::Interface { id, .. } = item
+            && resolve
+                .name_world_key(key)
+                .starts_with("wasi:cli/environment@")
+        {
+            return match keep {
+                [] => provider::blank(resolve, *id),
+                names => provider::filtered(resolve, *id, names),
+            }
+            .map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn runs_at_start(component: &[u8]) -> bool {
+    Parser::new(0)
+        .parse_all(component)
+        .any(|payload| matches!(payload, Ok(Payload::StartSection { .. })))
+}
+
+/// The names of what a component imports.
+fn imports(component: &[u8]) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload {
+            Ok(Payload::Version { .. }) => depth += 1,
+            Ok(Payload::End(_)) => depth -= 1,
+            Ok(Payload::ComponentImportSection(section)) if depth == 1 => {
+                let section = section.into_iter().flatten();
+                names.extend(section.map(|import| import.name.name.to_owned()));
+            }
+            _ => {}
+        }
+    }
+    names
+}

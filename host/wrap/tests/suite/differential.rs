@@ -1,0 +1,145 @@
+//! A governed component gives what the bare one gives, for any values: where the call is allowed, and
+//! where the governor answers with the very arguments that it was asked about.
+
+use fastrand::Rng;
+use wasmtime::component::{Type, Val};
+
+use crate::plain_host::{Plain, bytes, wrapped};
+
+/// Calls of each function.
+const ROUNDS: usize = 60;
+
+#[test]
+fn allowed_calls_give_the_same() {
+    same("shapes", "allow");
+}
+
+#[test]
+fn calls_with_the_same_arguments_again_give_the_same() {
+    same("shapes", "echo");
+}
+
+fn same(tool: &str, rule: &str) {
+    let mut bare = Plain::new(&bytes(tool), &[]);
+    let mut governed = Plain::new(&wrapped(tool), &[("GATE", rule)]);
+    let mut rng = Rng::with_seed(0x7407);
+    let mut calls = 0;
+    for (export, parameters) in bare.functions() {
+        if export == "surroundings" {
+            continue;
+        }
+        for _ in 0..ROUNDS {
+            let arguments: Vec<Val> = parameters.iter().map(|ty| value(&mut rng, ty, 0)).collect();
+            let expected = bare.call(&export, &arguments).unwrap();
+            let got = governed
+                .call(&export, &arguments)
+                .unwrap_or_else(|error| panic!("{export} {arguments:?}: {error:?}"));
+            assert_eq!(got, expected, "{export} of {arguments:?}");
+            calls += 1;
+        }
+    }
+    let notes = governed.notes();
+    let count = |what: &str| notes.lines().filter(|line| line.starts_with(what)).count();
+    assert_eq!(count("check "), calls);
+    assert_eq!(count("done ") + count("failed "), calls);
+    assert!(calls > 30 * ROUNDS);
+}
+
+/// A value of that type, with the odd ones often among them. No NaN: it is not equal to itself.
+pub(crate) fn value(rng: &mut Rng, ty: &Type, depth: usize) -> Val {
+    let len = |rng: &mut Rng| rng.usize(0..=if depth > 2 { 1 } else { 5 });
+    let below = depth + 1;
+    match ty {
+        Type::Bool => Val::Bool(rng.bool()),
+        Type::U8 => Val::U8(rng.u8(..)),
+        Type::S8 => Val::S8(rng.i8(..)),
+        Type::U16 => Val::U16(rng.u16(..)),
+        Type::S16 => Val::S16(rng.i16(..)),
+        Type::U32 => Val::U32(rng.u32(..)),
+        Type::S32 => Val::S32(rng.i32(..)),
+        Type::U64 => Val::U64(
+            *rng.choice(&[0, u64::MAX, 1 << 53, (1 << 53) - 1, 7])
+                .unwrap()
+                ^ rng.u64(0..2),
+        ),
+        Type::S64 => Val::S64(
+            *rng.choice(&[0, i64::MIN, i64::MAX, -(1 << 53), 12])
+                .unwrap()
+                ^ i64::from(rng.bool()),
+        ),
+        Type::Float32 => Val::Float32(loop {
+            let float = f32::from_bits(rng.u32(..));
+            if !float.is_nan() {
+                break *rng
+                    .choice(&[float, float, 0.1, -0.0, f32::MAX, f32::NEG_INFINITY])
+                    .unwrap();
+            }
+        }),
+        Type::Float64 => Val::Float64(loop {
+            let float = f64::from_bits(rng.u64(..));
+            if !float.is_nan() {
+                break *rng
+                    .choice(&[float, float, 1e21, -0.0, f64::MAX, f64::INFINITY])
+                    .unwrap();
+            }
+        }),
+        Type::Char => Val::Char(character(rng)),
+        Type::String => {
+            let len = rng.usize(0..20);
+            Val::String((0..len).map(|_| character(rng)).collect())
+        }
+        Type::List(list) => {
+            let len = len(rng);
+            Val::List((0..len).map(|_| value(rng, &list.ty(), below)).collect())
+        }
+        Type::Record(record) => Val::Record(
+            record
+                .fields()
+                .map(|field| (field.name.to_owned(), value(rng, &field.ty, below)))
+                .collect(),
+        ),
+        Type::Tuple(tuple) => Val::Tuple(tuple.types().map(|ty| value(rng, &ty, below)).collect()),
+        Type::Variant(variant) => {
+            let cases: Vec<_> = variant.cases().collect();
+            let case = rng.choice(&cases).unwrap();
+            let payload = case.ty.as_ref().map(|ty| Box::new(value(rng, ty, below)));
+            Val::Variant(case.name.to_owned(), payload)
+        }
+        Type::Enum(cases) => {
+            let names: Vec<_> = cases.names().collect();
+            Val::Enum((*rng.choice(&names).unwrap()).to_owned())
+        }
+        Type::Flags(flags) => Val::Flags(
+            flags
+                .names()
+                .filter(|_| rng.bool())
+                .map(str::to_owned)
+                .collect(),
+        ),
+        Type::Option(option) => Val::Option(
+            rng.bool()
+                .then(|| Box::new(value(rng, &option.ty(), below))),
+        ),
+        Type::Result(result) => {
+            let side =
+                |rng: &mut Rng, ty: Option<Type>| ty.map(|ty| Box::new(value(rng, &ty, below)));
+            Val::Result(if rng.bool() {
+                Ok(side(rng, result.ok()))
+            } else {
+                Err(side(rng, result.err()))
+            })
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn character(rng: &mut Rng) -> char {
+    match rng.u8(0..6) {
+        0 => *rng
+            .choice(&['"', '\\', '\n', '\0', '\u{7f}', '\u{2028}', '/'])
+            .unwrap(),
+        1 => rng.char(..),
+        2 => '\u{10ffff}',
+        _ => rng.alphanumeric(),
+    }
+}

@@ -1,0 +1,11 @@
+//! Components that are wrapped, in a host that knows nothing of us but WASI 0.2.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod differential;
+mod plain_host;
+mod verdicts;
