@@ -1,25 +1,57 @@
-//! Builds the governor component and hands its path to the crate, which embeds it.
+//! Builds the governor components and hands their paths to the crate, which embeds them.
 //!
-//! `THOTH_GOVERNOR_WASM` names a ready component instead, for packagers who build it themselves.
+//! `THOTH_GOVERNOR_WASM`, `THOTH_PORTABLE_GOVERNOR_WASM` and `THOTH_HTTP_GOVERNOR_WASM` name ready
+//! components instead, for packagers who build them themselves.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The packages, the files they build and the variables that name those.
+const GOVERNORS: [[&str; 3]; 3] = [
+    [
+        "thoth-governor",
+        "thoth_governor.wasm",
+        "THOTH_GOVERNOR_WASM",
+    ],
+    [
+        "thoth-portable-governor",
+        "thoth_portable_governor.wasm",
+        "THOTH_PORTABLE_GOVERNOR_WASM",
+    ],
+    [
+        "thoth-http-governor",
+        "thoth_http_governor.wasm",
+        "THOTH_HTTP_GOVERNOR_WASM",
+    ],
+];
+
 fn main() {
-    println!("cargo::rerun-if-env-changed=THOTH_GOVERNOR_WASM");
-    let governor = match env::var_os("THOTH_GOVERNOR_WASM") {
-        Some(path) => PathBuf::from(path),
-        None => build(),
-    };
-    println!("cargo::rerun-if-changed={}", governor.display());
-    println!(
-        "cargo::rustc-env=THOTH_GOVERNOR_WASM={}",
-        governor.display()
-    );
+    let missing: Vec<&str> = GOVERNORS
+        .iter()
+        .filter(|[_, _, variable]| env::var_os(variable).is_none())
+        .map(|[package, _, _]| *package)
+        .collect();
+    let built = build(&missing);
+    for [_, file, variable] in GOVERNORS {
+        println!("cargo::rerun-if-env-changed={variable}");
+        let governor = match env::var_os(variable) {
+            Some(path) => PathBuf::from(path),
+            None => built.join(file),
+        };
+        println!("cargo::rerun-if-changed={}", governor.display());
+        println!("cargo::rustc-env={variable}={}", governor.display());
+    }
 }
 
-fn build() -> PathBuf {
+/// Builds the packages, and returns the folder where their components are.
+fn build(packages: &[&str]) -> PathBuf {
+    // A target folder of its own: the outer cargo holds the lock on the usual one.
+    let target = Path::new(&var("OUT_DIR")).join("governor");
+    let built = target.join("wasm32-wasip2/governor");
+    if packages.is_empty() {
+        return built;
+    }
     let workspace = Path::new(&var("CARGO_MANIFEST_DIR")).join("..");
     for source in ["guest", "wit", "Cargo.toml", "Cargo.lock"] {
         println!(
@@ -27,20 +59,13 @@ fn build() -> PathBuf {
             workspace.join(source).display()
         );
     }
-    // A target folder of its own: the outer cargo holds the lock on the usual one.
-    let target = Path::new(&var("OUT_DIR")).join("governor");
     let mut cargo = Command::new(var("CARGO"));
     cargo
         .current_dir(&workspace)
-        .args([
-            "build",
-            "--package",
-            "thoth-governor",
-            "--profile",
-            "governor",
-        ])
+        .args(["build", "--profile", "governor"])
         .args(["--target", "wasm32-wasip2", "--target-dir"])
-        .arg(&target);
+        .arg(&target)
+        .args(packages.iter().flat_map(|package| ["--package", package]));
     // Flags and wrappers that are meant for the host's own build.
     for name in [
         "RUSTFLAGS",
@@ -51,11 +76,8 @@ fn build() -> PathBuf {
     ] {
         cargo.env_remove(name);
     }
-    let built = cargo.output();
-    match built {
-        Ok(output) if output.status.success() => {
-            target.join("wasm32-wasip2/governor/thoth_governor.wasm")
-        }
+    match cargo.output() {
+        Ok(output) if output.status.success() => built,
         Ok(output) => {
             let text = String::from_utf8_lossy(&output.stderr);
             let hint = if text.contains("can't find crate for `core`")
@@ -65,9 +87,9 @@ fn build() -> PathBuf {
             } else {
                 ""
             };
-            fail(&format!("the governor does not build:\n{text}{hint}"))
+            fail(&format!("the governors do not build:\n{text}{hint}"))
         }
-        Err(error) => fail(&format!("cannot run cargo for the governor: {error}")),
+        Err(error) => fail(&format!("cannot run cargo for the governors: {error}")),
     }
 }
 

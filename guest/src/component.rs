@@ -16,10 +16,7 @@ use crate::outside::Outside;
 /// The governor of this instance. Its environment is read once: it does not change.
 fn governor() -> &'static Governor {
     static GOVERNOR: OnceBox<Governor> = OnceBox::new();
-    GOVERNOR.get_or_init(|| {
-        let vars = wasip2::cli::environment::get_environment();
-        Box::new(Governor::new(Config::from_vars(vars)))
-    })
+    GOVERNOR.get_or_init(|| Box::new(Governor::new(Config::from_vars(thoth_shell::vars()))))
 }
 
 impl policy::Guest for Component {

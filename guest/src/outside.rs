@@ -4,47 +4,41 @@ use alloc::string::String;
 use core::time::Duration;
 
 use thoth_core::{
-    Event, Fault, OutboxError, Permit, Ports, Request, Response, Timestamp, ToolFailure,
+    Event, Fault, OutboxError, Permit, Ports, Recorder, Request, Response, Timestamp, ToolFailure,
 };
-use wasip2::clocks::{monotonic_clock, wall_clock};
-use wasip2::random::random::get_random_bytes;
+use thoth_shell::Wasi;
 
 use crate::bindings::thoth::governance::{outbox, tool};
-use crate::http;
 
 /// The outside of this instance. All of its state is the host's.
 pub(crate) struct Outside;
 
-impl Ports for Outside {
+impl thoth_core::Outside for Outside {
     fn exchange(&mut self, request: Request, timeout: Duration) -> Result<Response, Fault> {
-        http::exchange(request, timeout)
-    }
-
-    fn append(&mut self, event: &Event) -> Result<(), OutboxError> {
-        outbox::append(&event.clone().into()).map_err(Into::into)
-    }
-
-    fn call_tool(&mut self, permit: Permit) -> Result<String, ToolFailure> {
-        tool::call_tool(permit.tool(), permit.arguments()).map_err(Into::into)
+        Wasi.exchange(request, timeout)
     }
 
     fn now(&mut self) -> Timestamp {
-        let now = wall_clock::now();
-        Timestamp {
-            seconds: now.seconds,
-            nanoseconds: now.nanoseconds,
-        }
+        Wasi.now()
     }
 
     fn monotonic(&mut self) -> Duration {
-        Duration::from_nanos(monotonic_clock::now())
+        Wasi.monotonic()
     }
 
     fn random(&mut self) -> [u8; 16] {
-        let mut random = [0; 16];
-        for (to, from) in random.iter_mut().zip(get_random_bytes(16)) {
-            *to = from;
-        }
-        random
+        Wasi.random()
+    }
+}
+
+impl Recorder for Outside {
+    fn append(&mut self, event: &Event) -> Result<(), OutboxError> {
+        outbox::append(&event.clone().into()).map_err(Into::into)
+    }
+}
+
+impl Ports for Outside {
+    fn call_tool(&mut self, permit: Permit) -> Result<String, ToolFailure> {
+        tool::call_tool(permit.tool(), permit.arguments()).map_err(Into::into)
     }
 }

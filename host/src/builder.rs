@@ -177,7 +177,7 @@ impl Builder {
             }
         };
         let outbox = Outbox::open(
-            &state.join("events.db"),
+            &state.join(crate::log::FILE),
             &destination,
             thoth_outbox::Options::default(),
         )?;

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::governor::{Dispatch, Notes};
-use crate::outbox::Open;
+use crate::outbox::{Open, quoted_digest};
 use crate::runtime::Runtime;
 use crate::session::{HOLD_TIMEOUT, POLL_MAX, POLL_MIN};
 use crate::tool::{Act, Effect, Effects, Later};
@@ -109,9 +109,11 @@ impl Parent {
             tool: effect.tool.into(),
             arguments: Value::Object(arguments.clone()).to_string(),
         };
+        let notes = Notes::default();
+        let canonical = thoth_core::json::canonical(&Value::Object(arguments.clone()));
+        notes.fact("arguments_sha256", quoted_digest(&canonical));
         // A query can hold what nobody wants in a log.
         arguments.remove("query");
-        let notes = Notes::default();
         notes.set("effect", Value::Object(arguments));
         (number, call, notes)
     }
@@ -174,7 +176,7 @@ impl Parent {
         let recorder = self.runtime.governors().recorder();
         let event = recorder.local(&self.scope, call, local);
         recorder
-            .append(notes.annotate(event))
+            .append(notes.annotate(event), notes.take_facts())
             .await
             .map_err(|error| format!("the effect cannot be recorded: {error}"))
     }
@@ -265,7 +267,7 @@ impl Drop for Unfinished<'_> {
             }
         };
         let event = self.notes.annotate(event);
-        open.end_later(event);
+        open.end_later(event, self.notes.take_facts());
     }
 }
 

@@ -5,6 +5,11 @@
 
 use std::path::PathBuf;
 
+use crate::toolbox::Change;
+
+/// The most changes that one line tells of.
+const CHANGES_TOLD: usize = 12;
+
 /// Why the host could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -70,6 +75,59 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// The lock of a toolbox.
+    #[error("cannot use the lock `{}`: {why}", path.display())]
+    Lock {
+        /// Which file.
+        path: PathBuf,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// A component that nobody took.
+    #[error(
+        "`{}` is not in `{}`, and nothing else runs: look at it with `thoth inspect`, then take it with `thoth lock {}`",
+        path.display(), lock.display(), path.display()
+    )]
+    NotLocked {
+        /// The component's file.
+        path: PathBuf,
+        /// The lock.
+        lock: PathBuf,
+    },
+    /// A component that is not as it was when it was taken.
+    #[error(
+        "`{name}` changed since it was locked: {}; if that is meant, take it with `thoth lock`",
+        listed(changes)
+    )]
+    Changed {
+        /// Which component.
+        name: String,
+        /// What is another. Not empty.
+        changes: Vec<Change>,
+    },
+    /// A component that is not the one that the configuration grants something.
+    #[error(
+        "`{name}` is not the component that the configuration grants: its SHA-256 is {is}, not {expected}"
+    )]
+    Digest {
+        /// Which component.
+        name: String,
+        /// Its digest.
+        is: String,
+        /// The configuration's.
+        expected: String,
+    },
+    /// A name that two components offer. Neither is offered by it.
+    #[error(
+        "`{tool}` is offered by {}: a name must stand for one tool, so remove one of them",
+        quoted(components)
+    )]
+    Ambiguous {
+        /// The tool's name.
+        tool: String,
+        /// The components.
+        components: Vec<String>,
+    },
     /// The state folder.
     #[error("cannot use the state folder `{}`: {source}; name another with `--state-dir DIR`", path.display())]
     State {
@@ -87,4 +145,18 @@ pub enum Error {
     /// The governor component.
     #[error("the governor does not load: {0}")]
     Governor(String),
+}
+
+fn listed(changes: &[Change]) -> String {
+    let told = changes.iter().take(CHANGES_TOLD).map(ToString::to_string);
+    let mut told: Vec<String> = told.collect();
+    if changes.len() > CHANGES_TOLD {
+        told.push(format!("and {} more", changes.len() - CHANGES_TOLD));
+    }
+    told.join("; ")
+}
+
+fn quoted(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(" and ")
 }

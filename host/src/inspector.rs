@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::tool::{self, Grant, Loader, Tool};
 
 /// Reads what a component offers and imports. It cannot call anything.
-pub struct Inspector(Loader);
+pub struct Inspector(pub(crate) Loader);
 
 impl std::fmt::Debug for Inspector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -17,20 +17,25 @@
     )
 )]
 
+mod answer;
 mod builder;
 mod clock;
+mod dialect;
 mod effects;
 mod error;
 mod folders;
 mod governor;
 mod identity;
 mod inspector;
+pub mod log;
 mod outbox;
 mod runtime;
 mod session;
 mod tool;
+pub mod toolbox;
 
 pub use builder::{Builder, TIMEOUT};
+pub use dialect::{Dialect, Untellable};
 pub use error::Error;
 pub use folders::{default_cache_dir, default_config_file, default_state_dir, prepare_state_dir};
 pub use identity::Identity;

@@ -26,11 +26,11 @@ pub(crate) struct Open {
 
 impl Open {
     /// Keeps the event of something that was given up, after its future is gone.
-    pub(crate) fn end_later(self, event: Event) {
+    pub(crate) fn end_later(self, event: Event, facts: String) {
         // Outside of a runtime nothing can be appended; that it began is in the log.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                let kept = self.recorder.append(event).await;
+                let kept = self.recorder.append(event, facts).await;
                 drop(self);
                 kept
             });
@@ -67,14 +67,15 @@ impl Recorder {
         let _ = open.wait_for(|open| *open == 0).await;
     }
 
-    /// Returns once the event is durable.
-    pub(crate) async fn append(&self, event: Event) -> Result<(), AppendError> {
+    /// Returns once the event is durable. `facts` (canonical JSON, or nothing) stay in the log.
+    pub(crate) async fn append(&self, event: Event, facts: String) -> Result<(), AppendError> {
         let event = thoth_outbox::Event {
             id: event.event_id,
             session_id: event.session_id,
             call_id: event.call_id,
             event_type: event.event_type.as_str().into(),
             body: event.body,
+            facts,
         };
         self.outbox.append(event).await
     }
@@ -98,6 +99,11 @@ impl Recorder {
         let random = Uuid::new_v4().into_bytes();
         thoth_core::events::local(session, call, random, now(), step)
     }
+}
+
+/// SHA-256 of a text as a JSON string of lower-case hex: for a fact.
+pub(crate) fn quoted_digest(text: &str) -> String {
+    format!("\"{}\"", thoth_core::json::digest(text))
 }
 
 fn now() -> Timestamp {

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use thoth_core::{Hold, ToolCall};
+use thoth_core::{Decision, Hold, ToolCall};
 use thoth_enforcer::Enforcer;
 use thoth_outbox::{Outbox, Status};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use crate::builder::Builder;
 use crate::error::Error;
@@ -164,6 +165,19 @@ impl Runtime {
         self.0.enforcer.as_ref()
     }
 
+    /// Asks the policy service about a call of a tool that does not exist, `thoth_doctor`: whether it
+    /// answers, and what it says of what it does not know. Nothing can run, and no event is recorded;
+    /// a policy service may keep a record of its own.
+    pub async fn probe(&self, identity: Identity) -> Decision {
+        let call = ToolCall {
+            call_id: Uuid::new_v4().to_string(),
+            tool: "thoth_doctor".into(),
+            arguments: "{}".into(),
+        };
+        let scope = Arc::new(identity.into_scope());
+        self.governors().enforce(&scope, &call).await
+    }
+
     /// How the durable log stands.
     ///
     /// # Errors
@@ -183,6 +197,8 @@ impl Runtime {
         let _elapsed = tokio::time::timeout(wait, delivered).await;
         let _nobody_listens = self.0.stop.send(true);
         self.0.delivery.abort();
+        // What cannot be signed now is covered by the next checkpoint.
+        let _ = self.0.outbox.checkpoint().await;
         match self.0.outbox.status().await {
             Ok(status) => Undelivered {
                 waiting: status.waiting,

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::effects::CallEffects;
 use crate::governor::{Dispatch, Notes};
 use crate::identity::Identity;
+use crate::outbox::quoted_digest;
 use crate::runtime::Runtime;
 use crate::tool::{Ran, Surroundings, Tool, Traces};
 
@@ -147,7 +148,15 @@ impl Session {
             arguments: arguments.into(),
         };
         let scope = self.now();
-        let run = Run::new(&self.runtime, tool, &scope, &call, Arc::default());
+        let canonical = thoth_core::json::canonical(&value);
+        let run = Run::new(
+            &self.runtime,
+            tool,
+            &scope,
+            &call,
+            &canonical,
+            Arc::default(),
+        );
         let traces = Arc::clone(&run.traces);
         let governors = self.runtime.governors();
         let outcome = governors.wrap_tool(&scope, &call, run.dispatch()).await;
@@ -218,7 +227,12 @@ impl Session {
             taken,
         } = pending;
         let scope = self.now();
-        let run = Run::new(&self.runtime, &tool, &scope, &call, Arc::clone(&taken));
+        // As they were held: the governor refuses others.
+        let canonical = thoth_core::json::parse(call.arguments.as_bytes())
+            .map(|value| thoth_core::json::canonical(&value))
+            .unwrap_or_default();
+        let taken_here = Arc::clone(&taken);
+        let run = Run::new(&self.runtime, &tool, &scope, &call, &canonical, taken_here);
         let traces = Arc::clone(&run.traces);
         let governors = self.runtime.governors();
         let outcome = governors.resume(&scope, &call, &hold, run.dispatch()).await;
@@ -291,6 +305,8 @@ fn ran(outcome: &Outcome) -> bool {
 struct Run {
     tool: Tool,
     function: String,
+    /// SHA-256 of the arguments as they were asked for, in quotes.
+    asked: Arc<str>,
     /// Whether the call has run already, in another copy of it.
     taken: Arc<AtomicBool>,
     traces: Arc<Mutex<Option<Traces>>>,
@@ -303,6 +319,7 @@ impl Run {
         tool: &Tool,
         scope: &Arc<Scope>,
         call: &ToolCall,
+        canonical: &str,
         taken: Arc<AtomicBool>,
     ) -> Self {
         let clock = Clock::new(tool.time());
@@ -316,6 +333,7 @@ impl Run {
         Self {
             tool: tool.clone(),
             function: call.tool.clone(),
+            asked: quoted_digest(canonical).into(),
             taken,
             traces: Arc::default(),
             around: Surroundings {
@@ -328,6 +346,8 @@ impl Run {
     /// The way to run it, once, with the arguments that the governor hands over.
     fn dispatch(self) -> Dispatch {
         let notes = Notes::default();
+        notes.fact("arguments_sha256", Arc::clone(&self.asked));
+        notes.fact("tool", Arc::clone(self.tool.facts()));
         let told = notes.clone();
         Dispatch {
             tool: self.function.clone(),
@@ -348,6 +368,10 @@ impl Run {
             let again = "this held call has run already".into();
             return Err(failure(FailureCause::HostFault, again));
         }
+        let ran = quoted_digest(arguments);
+        if *ran != *self.asked {
+            notes.fact("ran_arguments_sha256", ran);
+        }
         let arguments = thoth_core::json::parse_canonical(arguments).map_err(|error| {
             let why = format!("the arguments are not usable: {error}");
             failure(FailureCause::InvalidArguments, why)
@@ -362,6 +386,8 @@ impl Run {
             notes.set("masked", true.into());
         }
         *self.traces.lock().unwrap_or_else(PoisonError::into_inner) = Some(traces);
-        result.map(|result| result.to_string())
+        let result = result?.to_string();
+        notes.fact("result_sha256", quoted_digest(&result));
+        Ok(result)
     }
 }

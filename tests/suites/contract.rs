@@ -9,9 +9,24 @@
 use std::path::Path;
 
 use wit_component::DecodedWasm;
-use wit_parser::{Docs, Resolve, Stability, TypeDefKind, WorldItem};
+use wit_parser::{Docs, Resolve, Stability, TypeDefKind};
 
 const GOVERNOR: &[u8] = include_bytes!(env!("THOTH_GOVERNOR_WASM"));
+const PORTABLE: &[u8] = include_bytes!(env!("THOTH_PORTABLE_GOVERNOR_WASM"));
+const HTTP: &[u8] = include_bytes!(env!("THOTH_HTTP_GOVERNOR_WASM"));
+
+/// What every governor imports of WASI.
+const WASI: [&str; 9] = [
+    "wasi:cli/environment@0.2.12",
+    "wasi:clocks/monotonic-clock@0.2.12",
+    "wasi:clocks/wall-clock@0.2.12",
+    "wasi:http/outgoing-handler@0.2.12",
+    "wasi:http/types@0.2.12",
+    "wasi:io/error@0.2.12",
+    "wasi:io/poll@0.2.12",
+    "wasi:io/streams@0.2.12",
+    "wasi:random/random@0.2.12",
+];
 
 fn workspace() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -104,39 +119,33 @@ fn every_item_is_documented_and_says_since_when() {
     assert_eq!(unstable, [""; 0], "without `@since(version = 0.1.0)`");
 }
 
-#[test]
-fn the_governor_imports_this_and_nothing_else() {
-    let DecodedWasm::Component(resolve, world) = wit_component::decode(GOVERNOR).unwrap() else {
+/// A component's imports and exports, by name.
+fn names(component: &[u8]) -> [Vec<String>; 2] {
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(component).unwrap() else {
         panic!("the governor is not a component");
     };
-    let names = |items: &wit_parser::IndexMap<wit_parser::WorldKey, WorldItem>| {
+    let world = &resolve.worlds[world];
+    [&world.imports, &world.exports].map(|items| {
         let mut names: Vec<String> = items
             .keys()
             .map(|key| resolve.name_world_key(key))
             .collect();
         names.sort_unstable();
         names
-    };
-    let world = &resolve.worlds[world];
+    })
+}
+
+#[test]
+fn the_governor_imports_this_and_nothing_else() {
+    let [imports, exports] = names(GOVERNOR);
+    let own = [
+        "thoth:governance/outbox@0.1.0",
+        "thoth:governance/tool@0.1.0",
+        "thoth:governance/types@0.1.0",
+    ];
+    assert_eq!(imports, [&own[..], &WASI].concat());
     assert_eq!(
-        names(&world.imports),
-        [
-            "thoth:governance/outbox@0.1.0",
-            "thoth:governance/tool@0.1.0",
-            "thoth:governance/types@0.1.0",
-            "wasi:cli/environment@0.2.12",
-            "wasi:clocks/monotonic-clock@0.2.12",
-            "wasi:clocks/wall-clock@0.2.12",
-            "wasi:http/outgoing-handler@0.2.12",
-            "wasi:http/types@0.2.12",
-            "wasi:io/error@0.2.12",
-            "wasi:io/poll@0.2.12",
-            "wasi:io/streams@0.2.12",
-            "wasi:random/random@0.2.12",
-        ]
-    );
-    assert_eq!(
-        names(&world.exports),
+        exports,
         [
             "thoth:governance/events@0.1.0",
             "thoth:governance/policy@0.1.0",
@@ -146,8 +155,27 @@ fn the_governor_imports_this_and_nothing_else() {
 }
 
 #[test]
-fn the_governor_is_at_most_200_kib() {
-    assert!(GOVERNOR.len() <= 200 << 10, "{} bytes", GOVERNOR.len());
+fn the_portable_governor_imports_wasi_and_exports_the_gate() {
+    let [imports, exports] = names(PORTABLE);
+    let types = ["thoth:governance/types@0.1.0"];
+    assert_eq!(imports, [&types[..], &WASI].concat());
+    assert_eq!(exports, ["thoth:governance/gate@0.1.0"]);
+}
+
+#[test]
+fn the_governor_of_http_services_imports_wasi_and_a_handler_and_exports_one() {
+    let [imports, exports] = names(HTTP);
+    let mut all = [&["wasi:http/incoming-handler@0.2.12"][..], &WASI].concat();
+    all.sort_unstable();
+    assert_eq!(imports, all);
+    assert_eq!(exports, ["wasi:http/incoming-handler@0.2.12"]);
+}
+
+#[test]
+fn a_governor_is_at_most_200_kib() {
+    for governor in [GOVERNOR, PORTABLE, HTTP] {
+        assert!(governor.len() <= 200 << 10, "{} bytes", governor.len());
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub mod client;
 pub mod corpus;
 pub mod faultd;
 pub mod flags;
+pub mod python;
 pub mod table;
 pub mod thoth;
 pub mod toolchains;

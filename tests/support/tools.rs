@@ -8,13 +8,15 @@ use std::{
 };
 
 /// Every tool under `tests/tools`; a folder's name is its package's name.
-pub const TOOLS: [&str; 13] = [
+pub const TOOLS: [&str; 15] = [
     "canary",
     "docs-search",
     "endless-provider",
     "exporter",
     "fetcher",
+    "fickle-provider",
     "hostile",
+    "http-canary",
     "ledger",
     "needy",
     "provider",

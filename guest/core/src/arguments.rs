@@ -21,6 +21,9 @@ pub enum ArgumentsError {
     /// The canonical form is longer than what is read.
     #[error("the arguments are longer than {limit} bytes in canonical form", limit = json::MAX_BYTES)]
     TooLong,
+    /// Whoever has them cannot tell them, and why.
+    #[error("the arguments cannot be told: {0}")]
+    Untold(String),
 }
 
 /// A call's arguments, parsed and in canonical form.

@@ -4,9 +4,12 @@
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use core::fmt;
+use core::net::{Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
 use crate::duration::{DurationError, parse_duration};
+use crate::request::RequestError;
+use crate::types::UnknownMode;
 
 /// How long a question may take where nothing else is said.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -83,6 +86,29 @@ pub enum ConfigError {
         "THOTH_FAIL_OPEN is set, but there is no fail-open here: a call that was not decided on does not run; unset it"
     )]
     FailOpen,
+    /// Plain http to another machine.
+    #[error(
+        "THOTH_API_URL is plain http, which goes to a loopback address or `localhost` only: use https"
+    )]
+    PlainHttp,
+    /// A mode that is none.
+    #[error("THOTH_ENFORCEMENT_MODE: {0}")]
+    Mode(#[from] UnknownMode),
+    /// A variable that must hold a JSON object, and does not.
+    #[error("{0}")]
+    Object(RequestError),
+    /// A word for what events tell that is none.
+    #[error("THOTH_CAPTURE is neither `minimal` nor `full`")]
+    Capture,
+    /// A wait for a human that is not a duration.
+    #[error("THOTH_STEP_UP_WAIT: {0}")]
+    StepUpWait(DurationError),
+    /// A wait for a human that is too long.
+    #[error("THOTH_STEP_UP_WAIT is `{0}`: give at most 1h")]
+    StepUpWaitRange(String),
+    /// A switch that is neither on nor off.
+    #[error("{0} is neither yes nor no: write 1 or 0")]
+    Flag(&'static str),
 }
 
 impl Config {
@@ -184,6 +210,27 @@ impl Origin {
             authority: authority.to_ascii_lowercase(),
             prefix: prefix.trim_end_matches('/').to_owned(),
         })
+    }
+}
+
+impl Origin {
+    /// Whether it is this machine by its very name: a literal loopback address or `localhost`.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.authority.strip_prefix('[') {
+            Some(literal) => literal
+                .split(']')
+                .next()
+                .and_then(|address| address.parse::<Ipv6Addr>().ok())
+                .is_some_and(|address| address.is_loopback()),
+            None => {
+                let host = self.authority.split(':').next().unwrap_or_default();
+                host == "localhost"
+                    || host
+                        .parse::<Ipv4Addr>()
+                        .is_ok_and(|address| address.is_loopback())
+            }
+        }
     }
 }
 

@@ -2,27 +2,29 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use core::time::Duration;
 
 use crate::answer::{Flaw, retry_after};
 use crate::config::Config;
 use crate::exchange::MAX_REQUEST_BYTES;
 use crate::json;
-use crate::ports::Ports;
+use crate::ports::Outside;
 use crate::request;
 use crate::types::{Cause, EmitError, Event, Receipt, Retry};
 
 /// The most events in one batch.
 pub const MAX_BATCH: usize = 10;
 
-/// Sends one batch, in order. Any status of 200 to 299 means that it was taken.
+/// Sends one batch, in order, within `timeout`. Any status of 200 to 299 means that it was taken.
 ///
 /// # Errors
 /// It was not taken; [`EmitError::retry`] says whether sending it again can help. A batch that is
 /// empty, over [`MAX_BATCH`], over [`MAX_REQUEST_BYTES`] or not made of JSON objects never can.
-pub(crate) fn send<P: Ports>(
+pub(crate) fn send<P: Outside>(
     config: &Config,
     ports: &mut P,
     events: &[Event],
+    timeout: Duration,
 ) -> Result<Receipt, EmitError> {
     let accepted = match u32::try_from(events.len()) {
         Ok(count @ 1..=10) => count,
@@ -32,7 +34,7 @@ pub(crate) fn send<P: Ports>(
         }
     };
     let body = envelope(events)?;
-    let response = match ports.exchange(request::events(config, body), config.timeout) {
+    let response = match ports.exchange(request::events(config, body), timeout) {
         Ok(response) => response,
         Err(fault) => {
             let flaw = Flaw::from(fault);

@@ -34,6 +34,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) arguments: Option<&'a Arguments>,
     pub(crate) uuid: &'a str,
     pub(crate) now: Timestamp,
+    /// How many events were lost before this one.
+    pub(crate) lost: u64,
 }
 
 /// What was decided, and how long the call took until now.
@@ -75,6 +77,7 @@ pub fn local(
         arguments: None,
         uuid: &uuid_v4(random),
         now,
+        lost: 0,
     };
     let decision = |verdict, reason: &str, code: &str| Decision {
         verdict,
@@ -132,6 +135,7 @@ pub fn broken(
         arguments: None,
         uuid: &uuid_v4(random),
         now,
+        lost: 0,
     };
     let judged = Judged {
         decision: &decision,
@@ -296,6 +300,9 @@ fn metadata<'a>(scene: Scene<'a>, event_type: EventType, detail: Detail) -> Body
     metadata.set("event_phase", phase);
     metadata.set("enforcement_trace_id", session.trace());
     metadata.set("action_attestation_id", &*scene.call.call_id);
+    if scene.lost > 0 {
+        metadata.set("events_lost_total", scene.lost);
+    }
     let mut tool_call = Body::default();
     tool_call.set("name", &*scene.call.tool);
     if let (Detail::Full, Some(arguments)) = (detail, scene.arguments) {

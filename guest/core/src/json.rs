@@ -9,7 +9,6 @@
 //! `ryu-js`'s, which that crate uses as well.
 
 use alloc::collections::BinaryHeap;
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -265,10 +264,10 @@ pub(crate) fn write_string(out: &mut String, text: &str) {
 /// SHA-256 of a text, in lower-case hex.
 #[must_use]
 pub fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
+    let digest = Sha256::digest(text.as_bytes());
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(digit).collect()
 }
 
 /// The JSON type of a text that is JSON: `object`, `array`, `string`, `number`, `boolean` or `null`.

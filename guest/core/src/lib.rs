@@ -33,24 +33,30 @@ pub mod duration;
 pub mod emit;
 pub mod events;
 pub mod exchange;
+pub mod gate;
 pub mod governed;
 pub mod hold;
 pub mod json;
+mod line;
 mod permit;
 pub mod ports;
 mod reader;
 pub mod request;
+pub mod settings;
 mod text;
 pub mod time;
 mod types;
+mod undelivered;
 
 pub use config::{Config, ConfigError};
 pub use duration::parse_duration;
 pub use exchange::{Fault, FaultKind, Method, Request, Response};
+pub use gate::{Ended, Gate, Refused, Ruling};
 pub use governed::Governor;
 pub use json::{JsonError, JsonErrorKind};
 pub use permit::Permit;
-pub use ports::Ports;
+pub use ports::{Outside, Ports, Recorder, Waiting};
+pub use settings::Settings;
 pub use time::Timestamp;
 pub use types::{
     Capture, Cause, Decision, EmitError, Event, EventType, Evidence, FailureCause, Hold, Mode,

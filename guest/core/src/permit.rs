@@ -11,7 +11,7 @@ use alloc::string::String;
 /// There is no way to make one outside:
 ///
 /// ```compile_fail,E0451
-/// let permit = thoth_core::Permit { tool: "wipe".into(), arguments: "{}".into() };
+/// let permit = thoth_core::Permit { tool: "wipe".into(), arguments: "{}".into(), modified: false };
 /// ```
 ///
 /// none to make a second one from it:
@@ -35,12 +35,17 @@ use alloc::string::String;
 pub struct Permit {
     tool: String,
     arguments: String,
+    modified: bool,
 }
 
 impl Permit {
-    /// INVARIANT: called only in `governed`, on an allowing verdict, with canonical arguments.
-    pub(crate) fn grant(tool: String, arguments: String) -> Self {
-        Self { tool, arguments }
+    /// INVARIANT: called only in `line`, on an allowing verdict, with canonical arguments.
+    pub(crate) fn grant(tool: String, arguments: String, modified: bool) -> Self {
+        Self {
+            tool,
+            arguments,
+            modified,
+        }
     }
 
     /// The tool that may run.
@@ -53,5 +58,11 @@ impl Permit {
     #[must_use]
     pub fn arguments(&self) -> &str {
         &self.arguments
+    }
+
+    /// Whether these arguments are others than those that the call came with.
+    #[must_use]
+    pub fn is_modified(&self) -> bool {
+        self.modified
     }
 }

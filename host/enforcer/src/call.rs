@@ -23,6 +23,8 @@ pub(crate) struct Call {
     pub(crate) data_classification: Option<String>,
     pub(crate) task: Task,
     pub(crate) model: Model,
+    /// Whether the client runs what an approval says, and not what it asked for: not all of them do.
+    pub(crate) runs_what_is_approved: bool,
 }
 
 /// Where the task came from.
@@ -95,7 +97,30 @@ impl Call {
                 artifact_id: fields.text("model_artifact_id")?,
                 artifact_version: fields.text("model_artifact_version")?,
             },
+            runs_what_is_approved: false,
         })
+    }
+
+    /// What the client says the call is for, by the names on the wire, each where it is there.
+    pub(crate) fn context(&self) -> Map<String, Value> {
+        let task = &self.task;
+        let texts = [
+            ("purpose", &self.purpose),
+            ("session_intent", &self.intent),
+            ("data_classification", &self.data_classification),
+            ("initiated_by", &task.initiated_by),
+            ("task_id", &task.task_id),
+            ("model_name", &self.model.name),
+        ];
+        let texts = texts
+            .into_iter()
+            .filter_map(|(name, text)| Some((name.to_owned(), text.as_deref()?.into())));
+        let mut context: Map<String, Value> = texts.collect();
+        context.insert("environment".to_owned(), self.environment.as_str().into());
+        if let Some(chain) = &task.chain {
+            context.insert("delegation_chain".to_owned(), chain.clone().into());
+        }
+        context
     }
 }
 

@@ -1,20 +1,28 @@
 //! The enforcer itself: from an HTTP request to an HTTP response.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, Method, Request, Response, Uri};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::json;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::api::route::Route;
-use crate::api::{ApiError, auth};
+use crate::api::route::{Audience, Route};
+use crate::api::{ApiError, auth, reply};
+use crate::page;
+use crate::page::activity::Activity;
+use crate::page::sessions::Sessions;
 use crate::policy::Policy;
 use crate::secret::Secret;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// The largest body that any endpoint takes.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
+/// The most pages that are open at once.
+const MAX_LISTENERS: usize = 16;
 
 /// How an enforcer is set up.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +36,8 @@ pub struct Options {
     /// Where this enforcer is reached, such as `http://127.0.0.1:8181`; it makes `approval_url`s.
     /// `None` leaves them out.
     pub base_url: Option<String>,
+    /// What an approver on the page is called who gives no other name.
+    pub approver: Option<String>,
 }
 
 /// Options that cannot be used.
@@ -42,6 +52,9 @@ pub enum OptionsError {
     /// The base URL is not one.
     #[error("the base URL `{0}` is not an http or https URL")]
     BaseUrl(String),
+    /// The system gave no random bytes for the page's key.
+    #[error("{0}")]
+    Random(String),
 }
 
 /// A policy decision point: answers the Thoth wire protocol from Cedar policies.
@@ -53,6 +66,19 @@ pub struct Enforcer {
     policy: Policy,
     store: Store,
     options: Options,
+    page: Option<Page>,
+}
+
+/// What there is of a page on which a human decides.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) sessions: Sessions,
+    pub(crate) activity: Activity,
+    /// What an approver is called who gives no other name.
+    pub(crate) approver: String,
+    /// Opens it.
+    link: String,
+    listeners: Arc<Semaphore>,
 }
 
 impl Enforcer {
@@ -84,11 +110,26 @@ impl Enforcer {
             }
             url.truncate(url.trim_end_matches('/').len());
         }
+        let page = match &options.approver_token {
+            Some(_) => Some(
+                Page::new(options.approver.as_deref())
+                    .map_err(|error| OptionsError::Random(error.to_string()))?,
+            ),
+            None => None,
+        };
         Ok(Self {
             policy,
             store,
             options,
+            page,
         })
+    }
+
+    /// Where an approver opens the page, with a key that lasts as long as this enforcer does. It must
+    /// not get into an agent's hands. `None` without an approver token or a base URL.
+    pub fn page_link(&self) -> Option<String> {
+        let (page, base) = (self.page.as_ref()?, self.options.base_url.as_deref()?);
+        Some(format!("{base}/#key={}", page.link))
     }
 
     /// Answers one request. Total and synchronous: takes microseconds, or up to two seconds while
@@ -117,11 +158,25 @@ impl Enforcer {
     fn answer_to(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, ApiError> {
         let (headers, body) = (request.headers(), request.body());
         let route = Route::find(request.method(), request.uri().path())?;
+        let has_page = self.page.is_some();
+        if route.is_a_page(headers) && has_page {
+            return Ok(page::PAGE.response());
+        }
         let key = self.options.api_key.as_ref();
-        if route.is_for_approvers() {
-            auth::approver(headers, self.options.approver_token.as_ref(), key)?;
-        } else {
-            auth::agent(headers, key)?;
+        match route.is_for() {
+            Audience::Everybody if !has_page => {
+                return Err(ApiError::not_found("there is no such endpoint"));
+            }
+            Audience::Everybody => {}
+            Audience::Agents => auth::agent(headers, key)?,
+            Audience::Approvers => self.require_approver(headers)?,
+            Audience::Openers => {
+                let page = self.page.as_ref();
+                if !page.is_some_and(|page| auth::offers(headers, |key| page.sessions.is_link(key)))
+                {
+                    self.require_approver(headers)?;
+                }
+            }
         }
         if request.method() == Method::POST {
             require_json(headers)?;
@@ -133,8 +188,8 @@ impl Enforcer {
             return Err(ApiError::not_found("this enforcer serves another tenant"));
         }
         match route {
-            Route::Enforce => self.enforce(body),
-            Route::Hold(token) => self.hold(&token),
+            Route::Enforce => self.enforce(headers, body),
+            Route::Hold(token) => self.hold(headers, &token),
             Route::Events => self.events(body),
             Route::Explain => self.explain(body),
             Route::Approvals { tenant } => {
@@ -143,7 +198,35 @@ impl Enforcer {
             Route::Approval { tenant, id } => self.approval(&tenant, &id),
             Route::Resolve { tenant, id } => self.resolve(&tenant, &id, body),
             Route::ToolInventory { .. } => self.tool_inventory(body),
+            Route::Page => Ok(page::PAGE.response()),
+            Route::Asset(asset) => Ok(asset.response()),
+            Route::Session => self.open_session(),
+            // The carrier serves it, as it never ends.
+            Route::Live => Err(ApiError::not_found("only a server has a live stream")),
         }
+    }
+
+    /// Checks the credential of an approver: the token, or a key of an open page.
+    pub(crate) fn require_approver(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        if let Some(page) = &self.page
+            && auth::offers(headers, |offered| page.sessions.admits(offered))
+        {
+            return Ok(());
+        }
+        let options = &self.options;
+        let (token, key) = (options.approver_token.as_ref(), options.api_key.as_ref());
+        auth::approver(headers, token, key)
+    }
+
+    pub(crate) fn page(&self) -> Option<&Page> {
+        self.page.as_ref()
+    }
+
+    fn open_session(&self) -> Result<Response<Bytes>, ApiError> {
+        let page = self.page.as_ref();
+        let page = page.ok_or_else(|| ApiError::not_found("this enforcer has no page"))?;
+        let answer = json!({"key": page.sessions.open()?, "by": page.approver});
+        Ok(reply(StatusCode::OK, &answer))
     }
 
     pub(crate) fn serves_tenant(&self, tenant: &str) -> bool {
@@ -156,6 +239,24 @@ impl Enforcer {
         let base = self.options.base_url.as_deref()?;
         let tenant = utf8_percent_encode(tenant, NON_ALPHANUMERIC);
         Some(format!("{base}/{tenant}/thoth/approvals/{token}"))
+    }
+}
+
+impl Page {
+    fn new(approver: Option<&str>) -> Result<Self, StoreError> {
+        let (sessions, link) = Sessions::new()?;
+        Ok(Self {
+            sessions,
+            activity: Activity::default(),
+            approver: approver.unwrap_or("approver").to_owned(),
+            link,
+            listeners: Arc::new(Semaphore::new(MAX_LISTENERS)),
+        })
+    }
+
+    /// Leave to listen to what happens; `None` where too many do.
+    pub(crate) fn listener(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.listeners).try_acquire_owned().ok()
     }
 }
 

@@ -16,9 +16,11 @@
 )]
 
 mod api;
+mod binding;
 mod call;
 mod enforcer;
 mod json;
+mod page;
 mod policy;
 mod secret;
 mod serve;

@@ -1,5 +1,7 @@
 //! The loopback carrier: HTTP/1.1 for any Thoth SDK on this machine.
 
+mod live;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -12,7 +14,7 @@ use bytes::Bytes;
 use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderMap, Request, Response, Uri};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -21,8 +23,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use self::live::Live;
 use crate::api::ApiError;
+use crate::api::route::Route;
 use crate::enforcer::{Enforcer, MAX_BODY};
+
+/// An answer, or one that goes on.
+type Body = Either<Full<Bytes>, Live>;
 
 /// More connections wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 256;
@@ -94,12 +101,13 @@ pub async fn serve(
 }
 
 async fn connection(stream: TcpStream, enforcer: Arc<Enforcer>, mut stopped: watch::Receiver<()>) {
+    let until = stopped.clone();
     let service = service_fn(move |request| {
-        let enforcer = Arc::clone(&enforcer);
+        let (enforcer, stopped) = (Arc::clone(&enforcer), until.clone());
         async move {
-            let response = respond(request, enforcer).await;
-            let response = response.unwrap_or_else(ApiError::into_response);
-            Ok::<_, Infallible>(response.map(Full::new))
+            let response = respond(request, enforcer, stopped).await;
+            let response = response.unwrap_or_else(|error| whole(error.into_response()));
+            Ok::<_, Infallible>(response)
         }
     });
     let connection = http1::Builder::new()
@@ -125,9 +133,14 @@ async fn connection(stream: TcpStream, enforcer: Arc<Enforcer>, mut stopped: wat
 async fn respond(
     request: Request<Incoming>,
     enforcer: Arc<Enforcer>,
-) -> Result<Response<Bytes>, ApiError> {
+    stopped: watch::Receiver<()>,
+) -> Result<Response<Body>, ApiError> {
     let (head, body) = request.into_parts();
     require_loopback_names(&head.uri, &head.headers)?;
+    if Route::find(&head.method, head.uri.path()).is_ok_and(|route| route == Route::Live) {
+        enforcer.require_approver(&head.headers)?;
+        return Ok(live::response(enforcer, stopped)?.map(Either::Right));
+    }
     let body = Limited::new(body, MAX_BODY).collect();
     let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => body.to_bytes(),
@@ -139,9 +152,13 @@ async fn respond(
     };
     let request = Request::from_parts(head, body);
     // The store may wait for another process, which must not stop the other connections.
-    tokio::task::spawn_blocking(move || enforcer.handle(request))
+    tokio::task::spawn_blocking(move || whole(enforcer.handle(request)))
         .await
         .map_err(|_| ApiError::internal())
+}
+
+fn whole(response: Response<Bytes>) -> Response<Body> {
+    response.map(|body| Either::Left(Full::new(body)))
 }
 
 /// Against DNS rebinding: a page from `evil.example` that resolves to 127.0.0.1 still says its name.

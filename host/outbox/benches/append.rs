@@ -26,6 +26,7 @@ fn event() -> Event {
         call_id: format!("{id:032x}"),
         event_type: "TOOL_CALL_PRE".into(),
         body: format!("{{\"content\":\"{}\"}}", "x".repeat(1000)),
+        facts: String::new(),
     }
 }
 

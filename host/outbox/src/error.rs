@@ -1,9 +1,11 @@
 //! What can go wrong, in one line each, and what SQLite's answers mean to a person.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
+
+use crate::schema::VERSION;
 
 /// Why a log could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +55,28 @@ pub enum OpenError {
         /// The newest format known here.
         known: i64,
     },
+    /// An older version of this program wrote the log, before records were chained.
+    #[error("the log `{}` has format {found}, whose records are not chained; move it away to start a new one", path.display())]
+    Older {
+        /// The log.
+        path: PathBuf,
+        /// The format found.
+        found: i64,
+    },
+    /// There is no log to read.
+    #[error("there is no log at `{}`; name the state folder with `--state-dir`", path.display())]
+    Missing {
+        /// Where one was looked for.
+        path: PathBuf,
+    },
+    /// The key that signs checkpoints cannot be used.
+    #[error("cannot use the log's key `{}`: {why}", path.display())]
+    Key {
+        /// The key's file.
+        path: PathBuf,
+        /// Why not, and what to do.
+        why: String,
+    },
     /// SQLite refused for another reason.
     #[error("cannot open the log `{}`", path.display())]
     Database {
@@ -67,6 +91,21 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl OpenError {
+    /// For a log whose format is not the one that is known here.
+    pub(crate) fn format(path: &Path, found: i64) -> Self {
+        let path = path.into();
+        if found < VERSION {
+            return Self::Older { path, found };
+        }
+        Self::Newer {
+            path,
+            found,
+            known: VERSION,
+        }
+    }
 }
 
 /// Why an event was not kept. Whoever gets this must not let the event take effect.

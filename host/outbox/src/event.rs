@@ -2,7 +2,7 @@
 
 /// One thing that happened, as it is kept and delivered.
 ///
-/// The outbox does not look into `body`; the other fields are what the log is searched by.
+/// The outbox does not look into `body` and `facts`; the other fields are what the log is searched by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The stable id, chosen once by whoever made the event; the same over every delivery.
@@ -15,6 +15,8 @@ pub struct Event {
     pub event_type: String,
     /// The event as it goes over the wire, JSON text.
     pub body: String,
+    /// What only the log keeps: it is hashed with the rest and never delivered. JSON text, or empty.
+    pub facts: String,
 }
 
 impl Event {
@@ -24,7 +26,8 @@ impl Event {
             + self.session_id.len()
             + self.call_id.len()
             + self.event_type.len()
-            + self.body.len();
+            + self.body.len()
+            + self.facts.len();
         u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::error::OpenError;
-use crate::schema::{self, Found, VERSION};
+use crate::schema::{self, Found};
 
 /// A log's file, checked and made private.
 #[derive(Clone, Debug)]
@@ -48,8 +48,8 @@ impl LogFile {
         &self.path
     }
 
-    /// Opens a connection that can write, and makes the tables if the file is new.
-    pub(crate) fn connect(&self, power_loss: bool) -> Result<Connection, OpenError> {
+    /// Opens a connection that can write, and makes the tables if the file is new. Tells the log's id.
+    pub(crate) fn connect(&self, power_loss: bool) -> Result<(Connection, [u8; 16]), OpenError> {
         let mut connection = self.open()?;
         let settle = |connection: &mut Connection| {
             write_ahead(connection)?;
@@ -61,12 +61,8 @@ impl LogFile {
             schema::prepare(connection)
         };
         match settle(&mut connection) {
-            Ok(Found::Ours) => Ok(connection),
-            Ok(Found::Newer(found)) => Err(OpenError::Newer {
-                path: self.path.clone(),
-                found,
-                known: VERSION,
-            }),
+            Ok(Found::Ours(id)) => Ok((connection, id)),
+            Ok(Found::Other(found)) => Err(OpenError::format(&self.path, found)),
             Ok(Found::Foreign) => Err(OpenError::NotALog {
                 path: self.path.clone(),
             }),

@@ -6,20 +6,35 @@ use rusqlite::{
     Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
 };
 
-use crate::checkpoint::Checkpoints;
+use crate::chain::{Hash, Head};
 use crate::error::{AppendError, plain};
 use crate::event::Event;
 use crate::file::{self, LogFile};
+use crate::schema::NOWHERE;
+use crate::signer::Signer;
+use crate::wal::WriteAhead;
 
 /// One change to the log.
 #[derive(Debug)]
 pub(crate) enum Change {
     /// Keep an event.
-    Append(Event),
+    Append(Box<Record>),
     /// The destination has answered for everything up to and including a row.
     Settle(Settlement),
     /// The destination cannot be reached, and why.
     Trouble(String),
+    /// Sign the head, unless it is signed already.
+    Sign,
+}
+
+/// An event on its way into the log.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) event: Event,
+    /// The digest of what it says, made where nobody waits for it.
+    pub(crate) content: Hash,
+    /// Whether it is delivered, or only kept.
+    pub(crate) deliver: bool,
 }
 
 /// What the destination said about the oldest waiting events.
@@ -62,8 +77,11 @@ pub(crate) enum Committed {
 pub(crate) struct Ledger {
     connection: Connection,
     patience: Patience,
-    checkpoints: Checkpoints,
+    write_ahead: WriteAhead,
     file: LogFile,
+    /// The beginning of the chain.
+    first: Head,
+    signer: Signer,
     destination: i64,
     cap: Cap,
 }
@@ -71,8 +89,9 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn new(
         connection: Connection,
-        checkpoints: Checkpoints,
+        write_ahead: WriteAhead,
         file: LogFile,
+        signer: Signer,
         destination: &str,
         cap: Cap,
     ) -> rusqlite::Result<Self> {
@@ -88,8 +107,10 @@ impl Ledger {
         Ok(Self {
             connection,
             patience: Patience::Full,
-            checkpoints,
+            write_ahead,
             file,
+            first: Head::first(signer.log()),
+            signer,
             destination,
             cap,
         })
@@ -107,7 +128,7 @@ impl Ledger {
     /// nobody may rely on either outcome, so it counts as not committed.
     pub(crate) fn commit<'a>(
         &mut self,
-        changes: impl Iterator<Item = &'a Change>,
+        changes: impl Iterator<Item = &'a Change> + Clone,
         patience: Patience,
     ) -> Result<Committed, String> {
         if !self.file.is_in_place() {
@@ -132,13 +153,20 @@ impl Ledger {
 
     /// To be called when a group has been answered: work that callers need not wait for. False means
     /// that it needs more patience.
-    pub(crate) fn tidy(&self, patience: Patience) -> bool {
-        self.checkpoints.committed(&self.connection, patience)
+    pub(crate) fn tidy(&mut self, patience: Patience) -> bool {
+        self.signer.sign_if_due();
+        self.write_ahead.committed(&self.connection, patience)
+    }
+
+    /// Signs what this process appended last. To be called when nothing more is appended.
+    pub(crate) fn close(&mut self) {
+        // What cannot be signed is in the chain all the same; the next checkpoint covers it.
+        let _ = self.signer.sign();
     }
 
     fn transact<'a>(
         &mut self,
-        changes: impl Iterator<Item = &'a Change>,
+        changes: impl Iterator<Item = &'a Change> + Clone,
     ) -> rusqlite::Result<Vec<Result<(), AppendError>>> {
         // Immediate: the write lock is taken (and waited for) here and not at the first insert, where
         // a reader turned writer would fail at once.
@@ -148,15 +176,19 @@ impl Ledger {
         let now = millis();
         let mut tally = Tally::read(&transaction, self.destination)?;
         let before = tally.clone();
+        let last = head(&transaction, self.first)?;
+        let mut head = last;
+        let mut sign = false;
         let mut answers = Vec::new();
-        for change in changes {
+        for change in changes.clone() {
             answers.push(match change {
-                Change::Append(event) => append(
+                Change::Append(record) => append(
                     &transaction,
                     self.destination,
                     self.cap,
                     &mut tally,
-                    event,
+                    &mut head,
+                    record,
                     now,
                 )?,
                 Change::Settle(settlement) => {
@@ -167,12 +199,28 @@ impl Ledger {
                     tally.last_error = Some(why.clone());
                     Ok(())
                 }
+                Change::Sign => {
+                    sign = true;
+                    Ok(())
+                }
             });
         }
         if tally != before {
             tally.write(&transaction, self.destination)?;
         }
         transaction.commit()?;
+        if head != last {
+            self.signer.appended(head);
+        }
+        if sign {
+            // Only what is committed is signed.
+            let signed = self.signer.sign();
+            for (change, answer) in changes.zip(&mut answers) {
+                if matches!(change, Change::Sign) {
+                    answer.clone_from(&signed);
+                }
+            }
+        }
         Ok(answers)
     }
 }
@@ -226,17 +274,38 @@ impl Tally {
     }
 }
 
+/// The end of the chain.
+fn head(transaction: &Transaction<'_>, first: Head) -> rusqlite::Result<Head> {
+    let last = transaction
+        .prepare_cached("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")?
+        .query_row([], |row| {
+            Ok(Head {
+                index: row.get(0)?,
+                hash: Hash(row.get(1)?),
+            })
+        })
+        .optional()?;
+    Ok(last.unwrap_or(first))
+}
+
 fn append(
     transaction: &Transaction<'_>,
     destination: i64,
     cap: Cap,
     tally: &mut Tally,
-    event: &Event,
+    head: &mut Head,
+    record: &Record,
     now: i64,
 ) -> rusqlite::Result<Result<(), AppendError>> {
+    let Record {
+        event,
+        content,
+        deliver,
+    } = record;
+    let destination = if *deliver { destination } else { NOWHERE };
     let bytes = i64::try_from(event.bytes()).unwrap_or(i64::MAX);
     let waiting_bytes = tally.waiting_bytes.saturating_add(bytes);
-    if tally.waiting >= cap.events || waiting_bytes > cap.bytes {
+    if *deliver && (tally.waiting >= cap.events || waiting_bytes > cap.bytes) {
         // What is in the log already needs no room.
         let known = stored(transaction, event)?;
         return Ok(match known {
@@ -244,20 +313,25 @@ fn append(
             None => Err(AppendError::Full),
         });
     }
+    let next = head.next(now, *content);
     let added = transaction
         .prepare_cached(
             "INSERT INTO event
-                 (id, destination, session_id, call_id, event_type, body, appended_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+                 (seq, id, destination, session_id, call_id, event_type, appended_at, hash, facts,
+                  body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING",
         )?
         .execute(params![
+            next.index,
             event.id,
             destination,
             event.session_id,
             event.call_id,
             event.event_type,
-            event.body,
             now,
+            next.hash.0,
+            event.facts,
+            event.body,
         ])?;
     if added == 0 {
         let known = stored(transaction, event)?;
@@ -266,8 +340,11 @@ fn append(
             None => Err(AppendError::Conflict(event.id.clone())),
         });
     }
-    tally.waiting = tally.waiting.saturating_add(1);
-    tally.waiting_bytes = waiting_bytes;
+    *head = next;
+    if *deliver {
+        tally.waiting = tally.waiting.saturating_add(1);
+        tally.waiting_bytes = waiting_bytes;
+    }
     Ok(Ok(()))
 }
 
@@ -275,7 +352,7 @@ fn append(
 fn stored(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<Option<(i64, Event)>> {
     transaction
         .prepare_cached(
-            "SELECT destination, id, session_id, call_id, event_type, body
+            "SELECT destination, id, session_id, call_id, event_type, body, facts
              FROM event WHERE id = ?1",
         )?
         .query_row([&event.id], |row| {
@@ -287,6 +364,7 @@ fn stored(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<Opti
                     call_id: row.get(3)?,
                     event_type: row.get(4)?,
                     body: row.get(5)?,
+                    facts: row.get(6)?,
                 },
             ))
         })
@@ -333,7 +411,7 @@ fn settle(
 }
 
 /// Milliseconds of the Unix epoch; a clock set before it reads as zero.
-fn millis() -> i64 {
+pub(crate) fn millis() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .ok()

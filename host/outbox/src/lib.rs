@@ -13,8 +13,11 @@
 //! - several processes can use one log; one of them delivers for a destination, and when it dies
 //!   another takes over.
 //!
-//! Delivered events stay in the log, which is the record of what happened. Nothing prunes it yet: the
-//! cap in [`Options`] bounds what waits, not what was delivered.
+//! Delivered events stay in the log, which is the record of what happened. Nothing prunes it: the cap
+//! in [`Options`] bounds what waits, not what was delivered.
+//!
+//! Every record is chained by hash to the one before, and the end of the chain is signed now and then
+//! ([`Checkpoint`]). [`verify()`] proves that nothing was changed, put in or left out.
 //!
 //! Unix only: the log's folder and files are kept private by their permission bits.
 #![cfg_attr(
@@ -27,6 +30,8 @@
     )
 )]
 
+mod archive;
+mod chain;
 mod checkpoint;
 mod deliver;
 mod error;
@@ -37,12 +42,20 @@ mod outbox;
 mod reader;
 mod retry;
 mod schema;
+mod signer;
 mod turn;
+mod verify;
+mod wal;
 mod writer;
 
+pub use archive::{Archive, Delivery, Entry};
+pub use chain::{Hash, Head};
+pub use checkpoint::Checkpoint;
 pub use deliver::{Carrier, Sent, deliver};
 pub use error::{AppendError, OpenError, StatusError};
 pub use event::Event;
 pub use outbox::{Options, Outbox, Status};
 pub use reader::BATCH;
 pub use retry::Retry;
+pub use signer::{CHECKPOINT_EVERY, checkpoints_path, public_key};
+pub use verify::{Flaw, Verified, verify};

@@ -5,13 +5,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::checkpoint::Checkpoints;
+use crate::chain;
 use crate::error::{AppendError, OpenError, StatusError, one_line};
 use crate::event::Event;
 use crate::file::LogFile;
-use crate::ledger::{Cap, Change, Ledger, Settlement};
+use crate::ledger::{Cap, Change, Ledger, Record, Settlement};
 use crate::reader::{Batch, Reader};
+use crate::signer::Signer;
 use crate::turn;
+use crate::wal::WriteAhead;
 use crate::writer::{Signals, Writer};
 
 /// How often a log that another process delivers is looked at by whoever waits for it to drain.
@@ -67,6 +69,7 @@ pub struct Outbox {
     writer: Arc<Writer>,
     signals: Arc<Signals>,
     turn: PathBuf,
+    destination: Arc<str>,
 }
 
 impl Outbox {
@@ -90,12 +93,14 @@ impl Outbox {
             bytes: i64::try_from(options.max_waiting_bytes).unwrap_or(i64::MAX),
         };
         let thread = |source| OpenError::Thread { source };
-        let mut writing = file.connect(options.power_loss)?;
+        let (mut writing, log) = file.connect(options.power_loss)?;
+        let signer = Signer::open(file.path(), log)?;
         let reading = file.connect_to_read()?;
         let turn = turn::path(file.path(), destination);
-        let checkpoints =
-            Checkpoints::start(&mut writing, file.connect_to_read()?).map_err(thread)?;
-        let ledger = Ledger::new(writing, checkpoints, file, destination, cap).map_err(failed)?;
+        let write_ahead =
+            WriteAhead::start(&mut writing, file.connect_to_read()?).map_err(thread)?;
+        let ledger =
+            Ledger::new(writing, write_ahead, file, signer, destination, cap).map_err(failed)?;
         let reader = Arc::new(Reader::new(reading, ledger.destination()));
         let signals = Arc::new(Signals::default());
         let writer = Writer::start(
@@ -110,11 +115,12 @@ impl Outbox {
             writer: Arc::new(writer),
             signals,
             turn,
+            destination: destination.into(),
         })
     }
 
-    /// Keeps an event; returns once it is committed. An event that is in the log already, the same in
-    /// every field, is fine.
+    /// Keeps an event to be delivered; returns once it is committed. An event that is in the log
+    /// already, the same in every field, is fine.
     ///
     /// # Errors
     /// [`AppendError`]. The event must not take effect then.
@@ -123,7 +129,43 @@ impl Outbox {
     /// Dropping the future leaves the event kept whole or not at all, and says nothing about which.
     /// Appending it again under the same id is safe.
     pub async fn append(&self, event: Event) -> Result<(), AppendError> {
-        self.writer.change(Change::Append(event)).await
+        self.record(event, true).await
+    }
+
+    /// As [`Self::append`], for what is kept and delivered to nobody. It does not count against the
+    /// cap, so who calls this bounds it.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    ///
+    /// # Cancel safety
+    /// As [`Self::append`].
+    pub async fn keep(&self, event: Event) -> Result<(), AppendError> {
+        self.record(event, false).await
+    }
+
+    async fn record(&self, event: Event, deliver: bool) -> Result<(), AppendError> {
+        let destination = if deliver { &*self.destination } else { "" };
+        let content = chain::content(destination, &event);
+        let record = Record {
+            event,
+            content,
+            deliver,
+        };
+        self.writer.change(Change::Append(Box::new(record))).await
+    }
+
+    /// Signs the end of the chain, if this process appended something that no checkpoint covers yet.
+    /// It happens by itself every [`CHECKPOINT_EVERY`](crate::CHECKPOINT_EVERY) records, and when the last clone is dropped; a
+    /// process that ends right away calls this before.
+    ///
+    /// # Errors
+    /// The checkpoint could not be written.
+    ///
+    /// # Cancel safety
+    /// Safe; the checkpoint is written or not.
+    pub async fn checkpoint(&self) -> Result<(), AppendError> {
+        self.writer.change(Change::Sign).await
     }
 
     /// What the log holds for this destination.

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::error::plain;
 use crate::event::Event;
@@ -78,7 +78,7 @@ fn batch(
     let mut batch = Batch::default();
     {
         let mut statement = transaction.prepare_cached(
-            "SELECT seq, id, session_id, call_id, event_type, body FROM event
+            "SELECT seq, id, session_id, call_id, event_type, body, facts FROM event
              WHERE destination = ?1
                AND seq > max(?2, (SELECT settled_through FROM destination WHERE id = ?1))
              ORDER BY seq LIMIT ?3",
@@ -92,6 +92,7 @@ fn batch(
                 call_id: row.get(3)?,
                 event_type: row.get(4)?,
                 body: row.get(5)?,
+                facts: row.get(6)?,
             };
             let bytes = batch.bytes.saturating_add(event.bytes());
             if bytes > BATCH_BYTES && !batch.events.is_empty() {
@@ -113,7 +114,14 @@ fn batch(
 }
 
 fn status(connection: &mut Connection, destination: i64) -> rusqlite::Result<Status> {
-    let transaction = connection.transaction()?;
+    standing(&connection.transaction()?, destination)
+}
+
+/// How the log stands for a destination, in a transaction of the caller's.
+pub(crate) fn standing(
+    transaction: &Transaction<'_>,
+    destination: i64,
+) -> rusqlite::Result<Status> {
     let (mut status, settled_through) = transaction
         .prepare_cached(
             "SELECT waiting, waiting_bytes, delivered, rejected, last_error, settled_through

@@ -1,22 +1,27 @@
 //! The tables, their version, and what each column is for.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 /// Marks a SQLite file as an outbox ("THOT"), so that nobody else's database is written to.
 const APPLICATION: i64 = 0x5448_4F54;
 
 /// The format this program writes, kept in `user_version`.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
-/// Rows of `event` are never changed after they are written; what moves is in `destination`. So the
-/// log can be chained by hash later, and marking a batch as delivered dirties one page.
+/// Rows of `event` are never changed after they are written, and are chained by hash; what moves is in
+/// `destination` and not in the chain. So marking a batch as delivered dirties one page.
 ///
-/// INVARIANT: `seq` only grows: the row with the greatest one is never deleted, and it is given out
-/// under SQLite's write lock. So a row that commits later is behind every row seen before.
+/// INVARIANT: `seq` counts from one without a gap, and is given out under SQLite's write lock. So a row
+/// that commits later is behind every row seen before.
 ///
-/// `event.destination` names a row of `destination`; a foreign key would be looked up for every append
-/// and could only catch a mistake in this crate.
+/// `event.destination` names a row of `destination`, or is 0 for what is delivered nowhere; a foreign
+/// key would be looked up for every append and could only catch a mistake in this crate.
+///
+/// What is long comes last, so that a search by the short columns does not read it.
 const TABLES: &str = "
+CREATE TABLE log (
+    id              BLOB NOT NULL               -- 16 random bytes; the chain begins with them
+) STRICT;
 CREATE TABLE destination (
     id              INTEGER PRIMARY KEY,
     name            TEXT NOT NULL UNIQUE,       -- an enforcer's origin, or `embedded`
@@ -34,8 +39,10 @@ CREATE TABLE event (
     session_id  TEXT NOT NULL,
     call_id     TEXT NOT NULL,
     event_type  TEXT NOT NULL,
-    body        TEXT NOT NULL,
-    appended_at INTEGER NOT NULL                -- milliseconds of the Unix epoch
+    appended_at INTEGER NOT NULL,               -- milliseconds of the Unix epoch
+    hash        BLOB NOT NULL,                  -- over the row before and all of this one: see `chain`
+    facts       TEXT NOT NULL,                  -- what is not delivered
+    body        TEXT NOT NULL
 ) STRICT;
 CREATE TABLE rejection (
     seq         INTEGER PRIMARY KEY,            -- of an event that its destination refused for good
@@ -44,12 +51,15 @@ CREATE TABLE rejection (
 ) STRICT;
 ";
 
+/// In place of a destination's row: kept and delivered nowhere.
+pub(crate) const NOWHERE: i64 = 0;
+
 /// What a file turned out to be.
 pub(crate) enum Found {
-    /// An outbox of the current format.
-    Ours,
-    /// An outbox of a newer format.
-    Newer(i64),
+    /// An outbox of the current format, and its id.
+    Ours([u8; 16]),
+    /// An outbox of another format.
+    Other(i64),
     /// Somebody else's database.
     Foreign,
 }
@@ -57,20 +67,46 @@ pub(crate) enum Found {
 /// Makes the tables in an empty database and recognises what is there otherwise.
 pub(crate) fn prepare(connection: &mut Connection) -> rusqlite::Result<Found> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let application = number(&transaction, "PRAGMA application_id")?;
-    let version = number(&transaction, "PRAGMA user_version")?;
-    let tables = number(&transaction, "SELECT count(*) FROM sqlite_schema")?;
-    match (application, version) {
-        (0, 0) if tables == 0 => {
-            transaction.execute_batch(TABLES)?;
-            transaction.pragma_update(None, "application_id", APPLICATION)?;
-            transaction.pragma_update(None, "user_version", VERSION)?;
-            transaction.commit()?;
-            Ok(Found::Ours)
-        }
-        (APPLICATION, VERSION) => Ok(Found::Ours),
-        (APPLICATION, newer) if newer > VERSION => Ok(Found::Newer(newer)),
-        _ => Ok(Found::Foreign),
+    let is_new = [
+        "PRAGMA application_id",
+        "PRAGMA user_version",
+        "SELECT count(*) FROM sqlite_schema",
+    ]
+    .into_iter()
+    .try_fold(true, |is_new, sql| {
+        Ok::<_, rusqlite::Error>(is_new && number(&transaction, sql)? == 0)
+    })?;
+    if is_new {
+        transaction.execute_batch(TABLES)?;
+        transaction.execute("INSERT INTO log (id) VALUES (randomblob(16))", [])?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    let found = recognise(&transaction)?;
+    transaction.commit()?;
+    Ok(found)
+}
+
+/// Recognises a log without changing anything.
+pub(crate) fn recognise(connection: &Connection) -> rusqlite::Result<Found> {
+    if number(connection, "PRAGMA application_id")? != APPLICATION {
+        return Ok(Found::Foreign);
+    }
+    let version = number(connection, "PRAGMA user_version")?;
+    if version != VERSION {
+        return Ok(Found::Other(version));
+    }
+    // A view in place of a table, or a trigger, would show another log than the one that is there.
+    let strange = number(
+        connection,
+        "SELECT count(*) FROM sqlite_schema WHERE type NOT IN ('table', 'index')",
+    )?;
+    let id: Option<Vec<u8>> = connection
+        .query_row("SELECT id FROM log", [], |row| row.get(0))
+        .optional()?;
+    match id.and_then(|id| id.try_into().ok()) {
+        Some(id) if strange == 0 => Ok(Found::Ours(id)),
+        Some(_) | None => Ok(Found::Foreign),
     }
 }
 

@@ -134,6 +134,7 @@ impl Desk {
             let over = woken.recv().is_err();
             self.work(usize::MAX, Patience::Full);
             if over {
+                lock(&self.ledger).close();
                 return;
             }
         }
@@ -201,7 +202,7 @@ impl Desk {
             match request.change {
                 Change::Append(_) => appended |= answer.is_ok(),
                 Change::Settle(_) => settled = true,
-                Change::Trouble(_) => {}
+                Change::Trouble(_) | Change::Sign => {}
             }
             // A caller that gave up has dropped its end; the change is committed all the same.
             let _ = request.reply.send(answer);

@@ -186,7 +186,7 @@ fn a_newer_format_is_refused() {
         refused,
         OpenError::Newer {
             found: 7,
-            known: 1,
+            known: 2,
             ..
         }
     ));

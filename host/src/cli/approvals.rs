@@ -14,7 +14,7 @@ use thoth_host::inert;
 use super::settings::StateArgs;
 use super::{Exit, Usage};
 
-/// List, approve or deny calls that the embedded enforcer holds for a human.
+/// List, show, approve or deny calls that the embedded enforcer holds for a human.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Show what waits, the oldest first.
@@ -28,7 +28,17 @@ pub(super) enum Command {
         #[command(flatten)]
         state: StateArgs,
     },
-    /// Let a held call run.
+    /// Show one held call: who asks, what for, what would run, and what became of it.
+    Show {
+        /// The hold's token, from `thoth approvals list`.
+        token: String,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        state: StateArgs,
+    },
+    /// Let a held call run, once.
     Approve(Resolve),
     /// Refuse a held call.
     Deny(Resolve),
@@ -64,6 +74,19 @@ pub(super) async fn run(command: Command) -> Result<Exit> {
             }
             Ok(Exit::Completed)
         }
+        Command::Show { token, json, state } => {
+            let found = open(&state)?.approval(&token)?;
+            let approval = found.ok_or(ResolveError::Unknown(token));
+            let approval = approval.map_err(|error| Usage(error.to_string()))?;
+            if json {
+                tell!("{:#}", row(&approval));
+            } else {
+                for line in story(&approval) {
+                    tell!("{line}");
+                }
+            }
+            Ok(Exit::Completed)
+        }
         Command::Approve(args) => resolve(&args, Resolution::Approve),
         Command::Deny(args) => resolve(&args, Resolution::Deny),
     }
@@ -71,7 +94,7 @@ pub(super) async fn run(command: Command) -> Result<Exit> {
 
 fn resolve(args: &Resolve, resolution: Resolution) -> Result<Exit> {
     let store = open(&args.state)?;
-    let by = std::env::var("USER").unwrap_or_else(|_| "local user".into());
+    let by = local_user();
     let resolved = store.resolve(&args.token, resolution, &by, args.reason.as_deref());
     match resolved {
         Ok(approval) => {
@@ -81,6 +104,11 @@ fn resolve(args: &Resolve, resolution: Resolution) -> Result<Exit> {
         Err(ResolveError::Store(error)) => Err(error.into()),
         Err(error) => Err(Usage(error.to_string()).into()),
     }
+}
+
+/// Who decides on this machine, as the record names them.
+pub(super) fn local_user() -> String {
+    std::env::var("USER").unwrap_or_else(|_| "local user".into())
 }
 
 fn open(state: &StateArgs) -> Result<Store> {
@@ -98,11 +126,11 @@ fn open(state: &StateArgs) -> Result<Store> {
 }
 
 fn line(approval: &Approval) -> String {
-    let left = match approval.expires_at.duration_since(SystemTime::now()) {
-        Ok(left) if approval.status == ApprovalStatus::Pending => {
-            format!("{} s left", left.as_secs())
+    let left = match approval.status {
+        ApprovalStatus::Pending => format!("{} s left", approval.time_left.as_secs()),
+        ApprovalStatus::Approved | ApprovalStatus::Denied | ApprovalStatus::Expired => {
+            approval.status.as_str().to_owned()
         }
-        _ => approval.status.as_str().to_owned(),
     };
     // Agent and tool wrote some of this: it must not be able to drive the terminal.
     inert(
@@ -124,6 +152,50 @@ fn line(approval: &Approval) -> String {
     )
 }
 
+/// One held call, a fact a line.
+fn story(approval: &Approval) -> Vec<String> {
+    let user = match approval.user_id.as_str() {
+        "" => "nobody",
+        user => user,
+    };
+    let mut lines = vec![
+        ("call", approval.tool_name.clone()),
+        (
+            "agent",
+            format!("{} of {}", approval.agent_id, approval.tenant_id),
+        ),
+        ("for", user.to_owned()),
+        ("session", approval.session_id.clone()),
+    ];
+    for (name, value) in &approval.context {
+        let text = value.as_str().map(str::to_owned);
+        lines.push((name, text.unwrap_or_else(|| value.to_string())));
+    }
+    if let Some(asked) = &approval.asked_arguments {
+        lines.push(("asked for", asked.clone()));
+    }
+    lines.push(("would run", approval.arguments.clone()));
+    lines.push(("because", approval.reason.clone()));
+    if let Some(component) = &approval.component {
+        lines.push(("tool sha256", component.clone()));
+    }
+    lines.push(("digest", approval.digest.clone()));
+    let status = match (&approval.status, &approval.resolved_by) {
+        (ApprovalStatus::Pending, _) => format!("pending, {} s left", approval.time_left.as_secs()),
+        (status, Some(by)) => format!("{} by {by}", status.as_str()),
+        (status, None) => status.as_str().to_owned(),
+    };
+    lines.push(("status", status));
+    if let Some(reason) = &approval.resolution_reason {
+        lines.push(("reason", reason.clone()));
+    }
+    let shown = lines.into_iter();
+    shown
+        // As above: none of this may drive the terminal.
+        .map(|(name, text)| format!("{:<20} {}", inert(name, 40), inert(&text, 300_000)))
+        .collect()
+}
+
 fn row(approval: &Approval) -> Value {
     let seconds = |time: SystemTime| {
         time.duration_since(SystemTime::UNIX_EPOCH)
@@ -139,6 +211,14 @@ fn row(approval: &Approval) -> Value {
         "tool_name": approval.tool_name,
         "arguments": serde_json::from_str::<Value>(&approval.arguments).unwrap_or_default(),
         "arguments_sha256": approval.arguments_digest,
+        "asked_arguments": approval
+            .asked_arguments
+            .as_ref()
+            .map(|text| serde_json::from_str::<Value>(text).unwrap_or_default()),
+        "tool_sha256": approval.component,
+        "digest": approval.digest,
+        "context": approval.context,
+        "seconds_left": approval.time_left.as_secs(),
         "reason": approval.reason,
         "requested_at": seconds(approval.requested_at),
         "expires_at": seconds(approval.expires_at),

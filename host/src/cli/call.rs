@@ -10,6 +10,7 @@ use thoth_host::{Call, Hold, Mode, Outcome, Runtime, Tool, inert};
 
 use super::enforcer::stopped;
 use super::grants::{GrantArgs, LimitArgs, private};
+use super::progress::noticed;
 use super::settings::{IdentityArgs, PolicyArgs, StateArgs, call_id, duration};
 use super::{Exit, Usage, report};
 
@@ -88,9 +89,12 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     });
     let runtime = builder.build().await?;
     let arguments = read_arguments(args.arguments.as_deref())?;
+    let grant = granted.grant.clone();
+    let toolbox = args.state.config.toolbox(config);
+    let toolbox = toolbox.granting(move |_| Ok(grant.clone()));
     let tool = noticed(
         &format!("compiling {}", args.component.display()),
-        runtime.load_granted(&args.component, granted.grant.clone()),
+        toolbox.component(&runtime, &args.component),
     )
     .await?;
     granted.check(&tool)?;
@@ -265,19 +269,4 @@ fn read_arguments(given: Option<&str>) -> Result<String> {
         },
     }
     Ok(text)
-}
-
-/// Tells a person at a terminal what takes longer than a second.
-pub(super) async fn noticed<T>(what: &str, work: impl Future<Output = T>) -> T {
-    if !std::io::stderr().is_terminal() {
-        return work.await;
-    }
-    let mut work = std::pin::pin!(work);
-    tokio::select! {
-        done = &mut work => done,
-        () = tokio::time::sleep(Duration::from_secs(1)) => {
-            say!("thoth: {what} …");
-            work.await
-        }
-    }
 }

@@ -11,6 +11,7 @@ use serde_json::json;
 use thoth_enforcer::{Enforcer, Options, Policy, Secret, Store};
 use tokio::net::TcpListener;
 
+use super::approvals::local_user;
 use super::settings::StateArgs;
 use super::{Exit, Usage};
 
@@ -25,7 +26,9 @@ pub(super) enum Command {
 ///
 /// Prints the base URL on stdout once it listens. The API key that callers must send is
 /// THOTH_API_KEY or the content of `--api-key-file`; with neither, any local program may ask.
-/// Approving takes another credential, the approver token, which is kept in the state folder.
+/// Approving takes another credential, the approver token, which is kept in the state folder. A link to
+/// the page on which a person decides is printed on stderr; its key is for that person only, and ends
+/// with the process.
 #[derive(Debug, clap::Args)]
 pub(super) struct Serve {
     /// The policy file.
@@ -99,6 +102,7 @@ async fn serve(args: Serve) -> Result<Exit> {
         api_key: key.as_deref().map(Secret::new),
         approver_token: Some(Secret::new(&token)),
         base_url: Some(url.clone()),
+        approver: Some(local_user()),
         ..Options::default()
     };
     let enforcer = Arc::new(Enforcer::new(policy, store, options)?);
@@ -107,6 +111,9 @@ async fn serve(args: Serve) -> Result<Exit> {
         args.policy.display(),
         token_file.display()
     );
+    if let Some(link) = enforcer.page_link() {
+        say!("thoth: approve in a browser at {link}");
+    }
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{url}").and_then(|()| stdout.flush())?;
     thoth_enforcer::serve(listener, enforcer, stopped()).await?;

@@ -9,6 +9,7 @@ use thoth_host::grants::{
     Config, FileGrant, Grants, LimitSettings, NetworkRule, SecretFlag, SecretName, Settings,
     environment_name, wassette,
 };
+use thoth_host::toolbox::{LOCK_NAME, Toolbox};
 use thoth_host::{Grant, Limits, Secrets, Tool, inert};
 
 use super::Usage;
@@ -26,15 +27,39 @@ pub(super) struct ConfigArgs {
 impl ConfigArgs {
     /// What the file says; nothing where there is none.
     pub(super) fn read(&self) -> Result<Config> {
-        let named = self
-            .config
-            .clone()
-            .or_else(|| var("THOTH_CONFIG").map(PathBuf::from));
-        // Never from the current folder: that may be anybody's, and a grant is the operator's word.
-        let usual = thoth_host::default_config_file().filter(|path| path.exists());
-        match named.or(usual) {
+        match self.file() {
             None => Ok(Config::default()),
             Some(path) => Config::read(&path).map_err(|error| Usage(chain(&error)).into()),
+        }
+    }
+
+    /// The file that is read, if there is one.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        let usual = thoth_host::default_config_file().filter(|path| path.exists());
+        self.named().or(usual)
+    }
+
+    /// The file that somebody names. Never one of the current folder: that may be anybody's, and a
+    /// grant is the operator's word.
+    fn named(&self) -> Option<PathBuf> {
+        let variable = || var("THOTH_CONFIG").map(PathBuf::from);
+        self.config.clone().or_else(variable)
+    }
+
+    /// Where the lock of the tools is: beside the configuration, or where that would be.
+    pub(super) fn lock(&self) -> Option<PathBuf> {
+        let config = self.named().or_else(thoth_host::default_config_file)?;
+        // By its true name, as its paths are.
+        let config = config.canonicalize().unwrap_or(config);
+        Some(config.with_file_name(LOCK_NAME))
+    }
+
+    /// The components of the configuration, with its lock.
+    pub(super) fn toolbox(&self, config: Config) -> Toolbox {
+        let toolbox = Toolbox::new(config);
+        match self.lock() {
+            Some(path) => toolbox.lock(path),
+            None => toolbox,
         }
     }
 }
@@ -232,11 +257,12 @@ impl Granted {
                 .collect::<String>()
         });
         if let Some(expected) = expected.filter(|expected| expected != tool.sha256()) {
-            anyhow::bail!(
-                "`{}` is not the component that the configuration grants: its SHA-256 is {}, not {expected}",
-                tool.name(),
-                tool.sha256()
-            );
+            return Err(thoth_host::Error::Digest {
+                name: tool.name().into(),
+                is: tool.sha256().into(),
+                expected,
+            }
+            .into());
         }
         let imports: Vec<&str> = tool.imports().iter().map(String::as_str).collect();
         let unused = self.grant.grants.unused(&imports);

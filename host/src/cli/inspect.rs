@@ -9,8 +9,8 @@ use thoth_host::grants::Grants;
 use thoth_host::{Inspector, Tool, default_cache_dir, inert};
 
 use super::Exit;
-use super::call::noticed;
 use super::grants::{ConfigArgs, GrantArgs, LimitArgs};
+use super::progress::noticed;
 use super::settings::jail;
 
 /// Show a component's tools with their schemas, its imports and its digest. Nothing of it runs.

@@ -2,11 +2,18 @@
 
 mod approvals;
 mod call;
+mod completions;
+mod doctor;
 mod enforcer;
 mod grants;
+mod init;
 mod inspect;
+mod lock;
+mod log;
+mod progress;
 mod report;
 mod settings;
+mod tools;
 
 use std::process::ExitCode;
 
@@ -34,10 +41,18 @@ pub(crate) struct Args {
 enum Command {
     Call(Box<call::Args>),
     Inspect(inspect::Args),
+    Lock(lock::Args),
+    Tools(tools::Args),
+    Init(init::Args),
+    Doctor(Box<doctor::Args>),
+    Completions(completions::Completions),
+    Man(completions::Man),
     #[command(subcommand)]
     Enforcer(enforcer::Command),
     #[command(subcommand)]
     Approvals(approvals::Command),
+    #[command(subcommand)]
+    Log(log::Command),
 }
 
 pub(crate) use self::settings::COMPILE;
@@ -107,8 +122,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Command::Call(args) => call::run(*args).await,
         Command::Inspect(args) => inspect::run(args).await,
+        Command::Lock(args) => lock::run(args).await,
+        Command::Tools(args) => tools::run(args).await,
+        Command::Init(args) => init::run(args).await,
+        Command::Doctor(args) => doctor::run(*args).await,
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
         Command::Enforcer(command) => enforcer::run(command).await,
         Command::Approvals(command) => approvals::run(command).await,
+        Command::Log(command) => log::run(command).await,
     }
 }
 

@@ -4,15 +4,18 @@ use std::env;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
+use bytes::Bytes;
 use clap::builder::TypedValueParser as _;
 use thoth_core::parse_duration;
 use thoth_host::grants::Settings;
 use thoth_host::{
     Builder, Capture, Identity, Jail, Mode, Model, Runtime, Secret, default_cache_dir,
 };
+use thoth_transport::{Client, Origin};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Usage;
@@ -77,6 +80,18 @@ pub(super) fn jail() -> Result<Jail> {
 impl PolicyArgs {
     /// A builder with these settings.
     pub(super) fn builder(&self, settings: &Settings) -> Result<Builder> {
+        let mut builder = self.keyless(settings)?;
+        if let Some(key) = self.api_key(settings)? {
+            builder = builder.api_key(key);
+        }
+        if let Some(token) = var("THOTH_EVENT_INGEST_TOKEN") {
+            builder = builder.ingest_token(secret("THOTH_EVENT_INGEST_TOKEN", &token)?);
+        }
+        Ok(builder)
+    }
+
+    /// A builder with these settings, but for the credentials.
+    pub(super) fn keyless(&self, settings: &Settings) -> Result<Builder> {
         refuse_fail_open()?;
         let mut builder = Runtime::builder().compiler(jail()?);
         if let Some(timeout) = self.timeout.or(settings.timeout) {
@@ -99,13 +114,28 @@ impl PolicyArgs {
         if let Some(file) = self.ca_file.as_ref().or(settings.ca_file.as_ref()) {
             builder = builder.ca_file(file);
         }
-        if let Some(key) = self.api_key(settings)? {
-            builder = builder.api_key(key);
-        }
-        if let Some(token) = var("THOTH_EVENT_INGEST_TOKEN") {
-            builder = builder.ingest_token(secret("THOTH_EVENT_INGEST_TOKEN", &token)?);
-        }
         Ok(builder)
+    }
+
+    /// Whether there is an API key.
+    pub(super) fn has_key(&self, settings: &Settings) -> Result<bool> {
+        Ok(self.api_key(settings)?.is_some())
+    }
+
+    /// What the enforcer's clock says, if it answers at all.
+    pub(super) async fn date(&self, settings: &Settings) -> Option<SystemTime> {
+        let url = self.enforcer_url.clone().or_else(|| var("THOTH_API_URL"));
+        let origin = Origin::parse(&url.or_else(|| settings.enforcer_url.clone())?).ok()?;
+        let options = thoth_transport::Options {
+            ca_file: self.ca_file.as_ref().or(settings.ca_file.as_ref()).cloned(),
+            ..Default::default()
+        };
+        let client = Client::new(origin, options).ok()?;
+        let request = http::Request::get("/healthz").body(Bytes::new()).ok()?;
+        let deadline = Instant::now() + self.timeout.unwrap_or(thoth_host::TIMEOUT);
+        let response = client.send(request, deadline).await.ok()?;
+        let date = response.headers().get(http::header::DATE)?;
+        httpdate::parse_http_date(date.to_str().ok()?).ok()
     }
 
     /// Whether this process decides by itself.

@@ -172,7 +172,7 @@ impl Governors {
         let event = self
             .recorder
             .broken(session, call, &reason, failure.as_ref());
-        if let Err(error) = self.recorder.append(event).await {
+        if let Err(error) = self.recorder.append(event, String::new()).await {
             reason = format!("{reason} (and that could not be recorded: {error})");
         }
         match failure {
@@ -326,7 +326,7 @@ impl Drop for Unfinished<'_> {
         let event = self
             .recorder
             .broken(self.session, self.call, why, failure.as_ref());
-        open.end_later(event);
+        open.end_later(event, String::new());
     }
 }
 

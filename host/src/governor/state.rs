@@ -86,9 +86,12 @@ impl GovernorState {
     pub(super) async fn append(&mut self, event: Event) -> Result<(), thoth_outbox::AppendError> {
         let active = self.active.as_mut();
         let Some(active) = active.filter(|active| active.call_id == event.call_id) else {
-            return self.recorder.append(event).await;
+            return self.recorder.append(event, String::new()).await;
         };
-        self.recorder.append(active.notes.annotate(event)).await?;
+        let facts = active.notes.take_facts();
+        self.recorder
+            .append(active.notes.annotate(event), facts)
+            .await?;
         active.recorded = true;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use thoth_core::FailureCause;
 use thoth_egress::Budgets;
 use thoth_engine::MEMORY_MAX;
@@ -98,6 +99,28 @@ impl Limits {
         set(&mut self.open_files, settings.open_files, |number| number);
         set(&mut self.write_bytes, settings.write_bytes, |bytes| bytes.0);
         self
+    }
+
+    /// As the log has them, under their names in `thoth.toml`.
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "time_ms": u64::try_from(self.time.as_millis()).unwrap_or(u64::MAX),
+            "fuel": self.fuel,
+            "memory": self.memory,
+            "table_elements": self.table_elements,
+            "instances": self.instances,
+            "handles": self.handles,
+            "resources": self.resources,
+            "hostcall": self.hostcall,
+            "random": self.random,
+            "result": self.result,
+            "output": self.output,
+            "requests": self.requests,
+            "request_bytes": self.request_bytes,
+            "response_bytes": self.response_bytes,
+            "open_files": self.open_files,
+            "write_bytes": self.write_bytes,
+        })
     }
 
     pub(super) fn file_budgets(&self) -> thoth_files::Budgets {

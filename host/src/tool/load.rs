@@ -92,8 +92,13 @@ impl Loader {
             }
             (Entry::Functions { pre, functions }, listing.refused)
         };
+        let facts = serde_json::json!({
+            "limits": grant.limits.to_json(),
+            "sha256": compiled.sha256,
+        });
         let mut loaded = Loaded {
             name: name.into(),
+            facts: thoth_core::json::canonical(&facts).into(),
             sha256: compiled.sha256,
             notices,
             size: bytes.len(),

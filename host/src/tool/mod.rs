@@ -39,6 +39,7 @@ use self::grant::Powers;
 pub use self::limits::Limits;
 pub(crate) use self::load::{Loader, blocking};
 pub use self::output::{inert, is_hidden};
+pub(crate) use self::provider::INTERFACE as PROVIDER;
 use self::provider::bindings::ToolProviderPre;
 use self::state::ToolState;
 pub(crate) use self::state::{Surroundings, linker};
@@ -51,6 +52,8 @@ pub struct Tool(Arc<Loaded>);
 struct Loaded {
     name: String,
     sha256: String,
+    /// Its digest and its limits, canonical JSON for the log.
+    facts: Arc<str>,
     notices: Vec<String>,
     size: usize,
     imports: Vec<String>,
@@ -147,6 +150,11 @@ impl Tool {
     /// What it is granted.
     pub fn grants(&self) -> &Grants {
         &self.0.grants
+    }
+
+    /// What the log says of it with every call: its digest and its limits, canonical JSON.
+    pub(crate) fn facts(&self) -> &Arc<str> {
+        &self.0.facts
     }
 
     /// The time that one call of it may take.

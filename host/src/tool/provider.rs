@@ -24,7 +24,7 @@ pub(super) mod bindings {
 }
 
 /// The interface that makes a component a provider.
-pub(super) const INTERFACE: &str = "thoth:governance/tool@0.1.0";
+pub(crate) const INTERFACE: &str = "thoth:governance/tool@0.1.0";
 
 /// The most tools that one provider may offer.
 const TOOLS_MAX: usize = 1_000;

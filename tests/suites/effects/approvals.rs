@@ -1,14 +1,9 @@
 //! An effect that a human must approve parks its call.
 
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 use thoth_tests::{Answer, Reply, Run, Site, Thoth, Web, thoth::Running, tool};
 
 use super::scene::{self, CALL, Scene};
-
-/// A hold that is not there by then does not come.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Calls are allowed, and every effect is a human's to decide.
 const POLICY: &str = r#"
@@ -33,13 +28,9 @@ impl Parked {
         let call = thoth.call(tool("hostile"));
         let call = call.args(["sends", &request.to_string(), "--tool-timeout", "5s"]);
         let call = call.args(["--allow-net", &scene::rule(&web, "govern")]);
-        let running = call.arg("--policy").arg(policy).spawn();
-        let mut holds = Vec::new();
-        let deadline = Instant::now() + PATIENCE;
-        while holds.is_empty() {
-            assert!(Instant::now() < deadline, "nothing is held");
-            holds = list(&thoth);
-        }
+        let mut running = call.arg("--policy").arg(policy).spawn();
+        running.stderr_line(|line| line.contains("waits for approval"));
+        let mut holds = list(&thoth);
         assert_eq!(holds.len(), 1, "{holds:?}");
         assert_eq!(web.connections(), 0, "parked, and not sent");
         Self {
@@ -121,7 +112,7 @@ fn an_effect_that_is_denied_does_not_happen() {
 
 #[test]
 fn an_effect_whose_hold_expires_does_not_happen() {
-    let (run, web, told) = Parked::new("2").end();
+    let (run, web, told) = Parked::new("5").end();
     assert_eq!(run.json(5)["cause"], "tool_error", "{run}");
     assert_eq!(web.connections(), 0);
     assert!(told[2].starts_with("BLOCK effect:http.1"), "{told:?}");

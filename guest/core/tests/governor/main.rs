@@ -11,6 +11,7 @@ mod arguments;
 mod config;
 mod emit;
 mod fail_closed;
+mod gate;
 mod grounds;
 mod json;
 mod last_poll;

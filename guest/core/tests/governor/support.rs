@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use thoth_core::{
-    Config, Event, Fault, FaultKind, Governor, Hold, OutboxError, Outcome, Permit, Ports, Request,
-    Response, Session, Timestamp, ToolCall, ToolFailure,
+    Config, Event, Fault, FaultKind, Governor, Hold, OutboxError, Outcome, Outside, Permit, Ports,
+    Recorder, Request, Response, Session, Timestamp, ToolCall, ToolFailure, Waiting,
 };
 
 pub(crate) const CALL_ID: &str = "91d4c0de-0000-4000-8000-000000000001";
@@ -25,34 +25,17 @@ pub(crate) struct Fake {
     pub(crate) appends: usize,
     pub(crate) chance: u8,
     pub(crate) clock: u64,
+    /// How long was waited, each time.
+    pub(crate) waits: Vec<Duration>,
 }
 
-impl Ports for Fake {
+impl Outside for Fake {
     fn exchange(&mut self, request: Request, _: Duration) -> Result<Response, Fault> {
         self.order.push("exchange");
         self.requests.push(request);
         self.answers
             .pop_front()
             .expect("an exchange that the test did not script")
-    }
-
-    fn append(&mut self, event: &Event) -> Result<(), OutboxError> {
-        self.order.push("append");
-        self.appends += 1;
-        if self.broken_append == Some(self.appends - 1) {
-            return Err(OutboxError::Full);
-        }
-        self.events.push(event.clone());
-        Ok(())
-    }
-
-    fn call_tool(&mut self, permit: Permit) -> Result<String, ToolFailure> {
-        self.order.push("tool");
-        self.ran
-            .push((permit.tool().into(), permit.arguments().into()));
-        self.tool
-            .clone()
-            .unwrap_or_else(|| Ok("{\"found\":1}".into()))
     }
 
     fn now(&mut self) -> Timestamp {
@@ -70,6 +53,36 @@ impl Ports for Fake {
     fn random(&mut self) -> [u8; 16] {
         self.chance += 1;
         [self.chance; 16]
+    }
+}
+
+impl Waiting for Fake {
+    fn wait(&mut self, duration: Duration) {
+        self.clock += u64::try_from(duration.as_millis()).unwrap();
+        self.waits.push(duration);
+    }
+}
+
+impl Recorder for Fake {
+    fn append(&mut self, event: &Event) -> Result<(), OutboxError> {
+        self.order.push("append");
+        self.appends += 1;
+        if self.broken_append == Some(self.appends - 1) {
+            return Err(OutboxError::Full);
+        }
+        self.events.push(event.clone());
+        Ok(())
+    }
+}
+
+impl Ports for Fake {
+    fn call_tool(&mut self, permit: Permit) -> Result<String, ToolFailure> {
+        self.order.push("tool");
+        self.ran
+            .push((permit.tool().into(), permit.arguments().into()));
+        self.tool
+            .clone()
+            .unwrap_or_else(|| Ok("{\"found\":1}".into()))
     }
 }
 

@@ -76,10 +76,13 @@ impl Enforcer {
         let reason = fields.text("reason")?;
         let by = fields.text("resolved_by")?;
         let by = by.as_deref().unwrap_or("approver");
+        // What the human was shown, where the client tells: nothing else is approved then.
+        let shown = fields.text("digest")?;
         self.find(tenant, id)?;
+        let (reason, shown) = (reason.as_deref(), shown.as_deref());
         let resolved = self
             .store()
-            .resolve(id, resolution, by, reason.as_deref())?;
+            .resolve_shown(id, resolution, by, reason, shown)?;
         Ok(reply(StatusCode::OK, &row(&resolved)))
     }
 
@@ -91,11 +94,14 @@ impl Enforcer {
     }
 }
 
-fn row(approval: &Approval) -> Value {
+/// An approval on the wire.
+pub(crate) fn row(approval: &Approval) -> Value {
     let evidence = |name: &str| approval.evidence.get(name).cloned();
     // Stored by this process's kind, so it is JSON; text is the honest form if it is not.
-    let arguments: Value = serde_json::from_str(&approval.arguments)
-        .unwrap_or_else(|_| approval.arguments.as_str().into());
+    let json = |text: &String| -> Value {
+        serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())
+    };
+    let time_left = u64::try_from(approval.time_left.as_millis()).unwrap_or(u64::MAX);
     json!({
         "id": approval.token,
         "hold_token": approval.token,
@@ -105,11 +111,18 @@ fn row(approval: &Approval) -> Value {
         "user_id": approval.user_id,
         "session_id": approval.session_id,
         "tool_name": approval.tool_name,
-        "tool_args": arguments,
+        "tool_args": json(&approval.arguments),
         "tool_args_sha256": approval.arguments_digest,
+        "asked_tool_args": approval.asked_arguments.as_ref().map(json),
+        "tool_sha256": approval.component,
+        "digest": approval.digest,
+        "context": approval.context,
         "reason": approval.reason,
         "decision_reason_code": evidence("decision_reason_code"),
         "action_classification": evidence("action_classification"),
+        "action_attestation_id": evidence("action_attestation_id"),
+        "matched_rule_ids": evidence("matched_rule_ids"),
+        "time_left_ms": time_left,
         "requested_at": time_text(approval.requested_at),
         "expires_at": time_text(approval.expires_at),
         "resolved_by": approval.resolved_by,

@@ -3,34 +3,46 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::{ApiError, body, reply};
+use crate::binding::{Binding, Claim};
 use crate::call::Call;
 use crate::enforcer::Enforcer;
 use crate::policy::{Decision, Verdict};
 use crate::store::{NewHold, NewViolation, StoreError, random_hex};
 
 impl Enforcer {
-    pub(crate) fn enforce(&self, bytes: &[u8]) -> Result<Response<Bytes>, ApiError> {
+    pub(crate) fn enforce(
+        &self,
+        headers: &HeaderMap,
+        bytes: &[u8],
+    ) -> Result<Response<Bytes>, ApiError> {
         let started = Instant::now();
-        let call = Call::from_json(&body(bytes)?)?;
+        let mut call = Call::from_json(&body(bytes)?)?;
+        let claim = Claim::of(headers)?;
+        call.runs_what_is_approved = claim.is_some();
         let verdict = if self.serves_tenant(&call.tenant_id) {
             self.policy().decide(&call)
         } else {
             Verdict::block("tenant_mismatch", "this enforcer serves another tenant")
         };
-        let mut answer = self.record(&call, &verdict).unwrap_or_else(|error| {
-            // An error status would be an outage to the client, and some are set to run the tool then:
-            // so the answer is a block.
-            tracing::error!(%error, "the enforcer's store failed");
-            let verdict = Verdict::block(
-                "store_unavailable",
-                "the enforcer could not record its decision",
-            );
-            self.answer(&call, &verdict, None)
-        });
+        let mut answer = self
+            .record(&call, claim.as_ref(), &verdict)
+            .unwrap_or_else(|error| {
+                // An error status would be an outage to the client, and some are set to run the tool then:
+                // so the answer is a block.
+                tracing::error!(%error, "the enforcer's store failed");
+                let verdict = Verdict::block(
+                    "store_unavailable",
+                    "the enforcer could not record its decision",
+                );
+                self.answer(&call, &verdict, None)
+            });
+        if let Some(page) = self.page() {
+            page.activity.decided(&call, &verdict, &answer);
+        }
         let latency = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         answer.insert("latency_ms".to_owned(), latency.into());
         Ok(reply(StatusCode::OK, &Value::Object(answer)))
@@ -38,7 +50,12 @@ impl Enforcer {
 
     /// Words the answer, after what a client may come back for is kept: a hold, or a violation to be
     /// explained. Nobody asks about other decisions again; what became of them is in the events.
-    fn record(&self, call: &Call, verdict: &Verdict) -> Result<Map<String, Value>, StoreError> {
+    fn record(
+        &self,
+        call: &Call,
+        claim: Option<&Claim>,
+        verdict: &Verdict,
+    ) -> Result<Map<String, Value>, StoreError> {
         match verdict.decision {
             Decision::Allow | Decision::Modify(_) | Decision::Defer { .. } => {
                 Ok(self.answer(call, verdict, None))
@@ -59,10 +76,10 @@ impl Enforcer {
                 })?;
                 Ok(self.answer(call, verdict, Some(&id)))
             }
-            Decision::StepUp { seconds } => {
+            Decision::StepUp { seconds, .. } => {
                 let mut answer = self.answer(call, verdict, None);
                 let waits = Duration::from_secs(u64::from(seconds));
-                let token = self.open_hold(call, verdict, &answer, waits)?;
+                let token = self.open_hold(call, claim, verdict, &answer, waits)?;
                 if let Some(url) = self.approval_url(&call.tenant_id, &token) {
                     answer.insert("approval_url".to_owned(), url.into());
                 }
@@ -75,19 +92,23 @@ impl Enforcer {
     fn open_hold(
         &self,
         call: &Call,
+        claim: Option<&Claim>,
         verdict: &Verdict,
         answer: &Map<String, Value>,
         waits: Duration,
     ) -> Result<String, StoreError> {
-        let arguments = thoth_core::json::canonical(&Value::Object(call.arguments.clone()));
+        let mut binding = Binding::new(call, claim, self.policy().pack().1, random_hex::<16>()?);
+        if let Decision::StepUp {
+            modified: Some(modified),
+            ..
+        } = &verdict.decision
+        {
+            binding.arguments = thoth_core::json::canonical(&Value::Object(modified.clone()));
+        }
         self.store().hold(&NewHold {
-            tenant_id: &call.tenant_id,
-            agent_id: &call.agent_id,
-            user_id: &call.user_id,
-            session_id: &call.session_id,
-            tool_name: &call.tool_name,
-            arguments_digest: &thoth_core::json::digest(&arguments),
-            arguments: &arguments,
+            binding: &binding,
+            is_claimed: claim.is_some(),
+            context: &call.context(),
             reason: &verdict.reason,
             evidence: answer,
             violation_id: &new_violation_id()?,
@@ -103,7 +124,7 @@ impl Enforcer {
         verdict: &Verdict,
         violation_id: Option<&str>,
     ) -> Map<String, Value> {
-        let decision = wire_name(&verdict.decision);
+        let decision = verdict.decision.wire_name();
         let (pack_id, pack_version) = self.policy().pack();
         let mut answer = Map::new();
         let mut set = |name: &str, value: Option<Value>| {
@@ -135,7 +156,7 @@ impl Enforcer {
                 set("modified_tool_args", Some(Value::Object(arguments.clone())));
                 set("modification_reason", Some(verdict.reason.as_str().into()));
             }
-            Decision::StepUp { seconds } => {
+            Decision::StepUp { seconds, .. } => {
                 set("step_up_timeout_seconds", Some((*seconds).into()));
             }
             Decision::Defer { seconds } => {
@@ -149,14 +170,4 @@ impl Enforcer {
 
 fn new_violation_id() -> Result<String, StoreError> {
     Ok(format!("vio_{}", random_hex::<6>()?))
-}
-
-fn wire_name(decision: &Decision) -> &'static str {
-    match decision {
-        Decision::Allow => "ALLOW",
-        Decision::Modify(_) => "MODIFY",
-        Decision::StepUp { .. } => "STEP_UP",
-        Decision::Defer { .. } => "DEFER",
-        Decision::Block => "BLOCK",
-    }
 }

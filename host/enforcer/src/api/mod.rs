@@ -13,6 +13,7 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
+use crate::binding::NoClaim;
 use crate::call::CallError;
 use crate::store::{ResolveError, StoreError};
 
@@ -83,6 +84,11 @@ impl ApiError {
         Self::new(status, "UNSUPPORTED_MEDIA_TYPE", message)
     }
 
+    pub(crate) fn too_many_pages() -> Self {
+        let message = "too many pages are open: close one";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_PAGES", message)
+    }
+
     pub(crate) fn internal() -> Self {
         let message = "the enforcer failed on this request";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", message)
@@ -111,6 +117,12 @@ impl From<CallError> for ApiError {
     }
 }
 
+impl From<NoClaim> for ApiError {
+    fn from(error: NoClaim) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         // The cause names files of this machine; it is for the log, not for an agent.
@@ -128,9 +140,9 @@ impl From<ResolveError> for ApiError {
         let message = error.to_string();
         match error {
             ResolveError::Unknown(_) => Self::not_found(message),
-            ResolveError::AlreadyResolved { .. } | ResolveError::Expired(_) => {
-                Self::conflict(message)
-            }
+            ResolveError::AlreadyResolved { .. }
+            | ResolveError::Expired(_)
+            | ResolveError::NotTheOneShown(_) => Self::conflict(message),
             ResolveError::Store(error) => error.into(),
         }
     }

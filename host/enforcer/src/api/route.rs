@@ -1,9 +1,10 @@
 //! Which endpoint a request is for.
 
-use http::Method;
+use http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 
 use super::ApiError;
+use crate::page::{self, Asset};
 
 /// An endpoint with what its path says.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,10 +13,40 @@ pub(crate) enum Route {
     Hold(String),
     Events,
     Explain,
-    Approvals { tenant: String },
-    Approval { tenant: String, id: String },
-    Resolve { tenant: String, id: String },
-    ToolInventory { tenant: String },
+    Approvals {
+        tenant: String,
+    },
+    Approval {
+        tenant: String,
+        id: String,
+    },
+    Resolve {
+        tenant: String,
+        id: String,
+    },
+    ToolInventory {
+        tenant: String,
+    },
+    /// The page on which approvers decide.
+    Page,
+    Asset(Asset),
+    /// Opens the page for somebody who has a credential.
+    Session,
+    /// What an open page is told.
+    Live,
+}
+
+/// Whose credential an endpoint takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Nobody's: it holds no data.
+    Everybody,
+    /// An agent's.
+    Agents,
+    /// An approver's: an agent must not approve its own calls.
+    Approvers,
+    /// An approver's, or the key in the page's link.
+    Openers,
 }
 
 impl Route {
@@ -60,6 +91,13 @@ impl Route {
                     tenant: tenant(name)?,
                 },
             ),
+            [""] | ["activity"] => ("GET", Self::Page),
+            ["page", "session"] => ("POST", Self::Session),
+            ["page", "live"] => ("GET", Self::Live),
+            ["page", name] => match Asset::find(name) {
+                Some(asset) => ("GET", Self::Asset(asset)),
+                None => return Err(ApiError::not_found("the page has no such file")),
+            },
             _ => return Err(ApiError::not_found("there is no such endpoint")),
         };
         if method.as_str() == allowed {
@@ -69,16 +107,26 @@ impl Route {
         }
     }
 
-    /// Whether it decides about approvals, which needs the approver's credential.
-    pub(crate) fn is_for_approvers(&self) -> bool {
+    /// Whose credential it takes.
+    pub(crate) fn is_for(&self) -> Audience {
         match self {
-            Self::Approvals { .. } | Self::Approval { .. } | Self::Resolve { .. } => true,
+            Self::Approvals { .. } | Self::Approval { .. } | Self::Resolve { .. } | Self::Live => {
+                Audience::Approvers
+            }
+            Self::Session => Audience::Openers,
+            Self::Page | Self::Asset(_) => Audience::Everybody,
             Self::Enforce
             | Self::Hold(_)
             | Self::Events
             | Self::Explain
-            | Self::ToolInventory { .. } => false,
+            | Self::ToolInventory { .. } => Audience::Agents,
         }
+    }
+
+    /// Whether a person's browser is to show the page: an `approval_url` is followed by people, and read
+    /// by programs.
+    pub(crate) fn is_a_page(&self, headers: &HeaderMap) -> bool {
+        matches!(self, Self::Approval { .. }) && page::is_wanted(headers)
     }
 
     /// The tenant that the path names.
@@ -88,7 +136,14 @@ impl Route {
             | Self::Approval { tenant, .. }
             | Self::Resolve { tenant, .. }
             | Self::ToolInventory { tenant } => Some(tenant),
-            Self::Enforce | Self::Hold(_) | Self::Events | Self::Explain => None,
+            Self::Enforce
+            | Self::Hold(_)
+            | Self::Events
+            | Self::Explain
+            | Self::Page
+            | Self::Asset(_)
+            | Self::Session
+            | Self::Live => None,
         }
     }
 }

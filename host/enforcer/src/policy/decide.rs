@@ -18,15 +18,29 @@ pub(crate) enum Decision {
     Allow,
     /// Run it with these arguments instead; never empty.
     Modify(Map<String, Value>),
-    /// Ask a human, for so many seconds.
+    /// Ask a human, for so many seconds; what runs then are these arguments, where there are any.
     StepUp {
         seconds: u32,
+        modified: Option<Map<String, Value>>,
     },
     /// Not now; come back after so many seconds.
     Defer {
         seconds: Option<u32>,
     },
     Block,
+}
+
+impl Decision {
+    /// The word for it on the wire.
+    pub(crate) fn wire_name(&self) -> &'static str {
+        match self {
+            Self::Allow => "ALLOW",
+            Self::Modify(_) => "MODIFY",
+            Self::StepUp { .. } => "STEP_UP",
+            Self::Defer { .. } => "DEFER",
+            Self::Block => "BLOCK",
+        }
+    }
 }
 
 /// A decision with its grounds.
@@ -141,17 +155,37 @@ impl Policy {
             }
             // Not every client can take changed arguments out of an approval, and a human must not
             // approve other arguments than those that run.
-            Outcome::StepUp { .. } if matched.iter().any(modifies) => Verdict {
-                matched: verdict(Decision::Block, "").matched,
-                ..Verdict::block(
-                    "policy_conflict",
-                    "one policy asks for an approval and another changes the arguments",
+            Outcome::StepUp { .. }
+                if matched.iter().any(modifies)
+                    && (!call.runs_what_is_approved || matches!(subject, Subject::Effect(_))) =>
+            {
+                Verdict {
+                    matched: verdict(Decision::Block, "").matched,
+                    ..Verdict::block(
+                        "policy_conflict",
+                        "one policy asks for an approval and another changes the arguments",
+                    )
+                }
+            }
+            Outcome::StepUp { seconds } => {
+                let modified = matched
+                    .iter()
+                    .any(modifies)
+                    .then(|| patched(call, &matched));
+                if modified.as_ref().is_some_and(Map::is_empty) {
+                    return Verdict {
+                        matched: verdict(Decision::Block, "").matched,
+                        ..no_arguments()
+                    };
+                }
+                verdict(
+                    Decision::StepUp {
+                        seconds: *seconds,
+                        modified,
+                    },
+                    "policy asks for an approval",
                 )
-            },
-            Outcome::StepUp { seconds } => verdict(
-                Decision::StepUp { seconds: *seconds },
-                "policy asks for an approval",
-            ),
+            }
             Outcome::Modify { .. } if matches!(subject, Subject::Effect(_)) => Verdict {
                 matched: verdict(Decision::Block, "").matched,
                 ..Verdict::block(
@@ -160,21 +194,31 @@ impl Policy {
                 )
             },
             Outcome::Modify { .. } => {
-                let mut arguments = call.arguments.clone();
-                for rule in &matched {
-                    if let Outcome::Modify { patch } = &rule.outcome {
-                        merge_patch::apply(&mut arguments, patch);
-                    }
-                }
+                let arguments = patched(call, &matched);
                 // Clients take an empty object for "no change" and would run the original arguments.
                 if arguments.is_empty() {
                     return Verdict {
                         matched: verdict(Decision::Block, "").matched,
-                        ..Verdict::block("policy_conflict", "the policy leaves no arguments")
+                        ..no_arguments()
                     };
                 }
                 verdict(Decision::Modify(arguments), "arguments changed by policy")
             }
         }
     }
+}
+
+/// The call's arguments with the patches of those that matched, in the order of the file.
+fn patched(call: &Call, matched: &[&Rule]) -> Map<String, Value> {
+    let mut arguments = call.arguments.clone();
+    for rule in matched {
+        if let Outcome::Modify { patch } = &rule.outcome {
+            merge_patch::apply(&mut arguments, patch);
+        }
+    }
+    arguments
+}
+
+fn no_arguments() -> Verdict {
+    Verdict::block("policy_conflict", "the policy leaves no arguments")
 }

@@ -1,8 +1,10 @@
 //! Behavioural events, each kept once.
 
+use std::time::SystemTime;
+
 use rusqlite::params;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, from_milliseconds};
 
 /// An event as it is kept.
 pub(crate) struct StoredEvent {
@@ -13,11 +15,20 @@ pub(crate) struct StoredEvent {
     pub(crate) body: String,
 }
 
+/// An event that was kept.
+pub(crate) struct KeptEvent {
+    /// Where it stands among all of them.
+    pub(crate) position: i64,
+    pub(crate) tenant_id: String,
+    pub(crate) received_at: SystemTime,
+    pub(crate) body: String,
+}
+
 impl Store {
     /// Keeps a batch, all of it or nothing, and returns how many were new. An event whose id its tenant
     /// has used before is a repetition, and the first one stays.
     pub(crate) fn keep_events(&self, events: &[StoredEvent]) -> Result<usize, StoreError> {
-        let now = self.now();
+        let now = self.now().wall;
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
         let mut new = 0;
@@ -38,6 +49,7 @@ impl Store {
             }
         }
         transaction.commit()?;
+        self.changed();
         Ok(new)
     }
 
@@ -66,5 +78,31 @@ impl Store {
         )?;
         let rows = statement.query_map([limit], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The events after a position, whichever process kept them; without one, the last ones. At most
+    /// `limit`, and of more the last ones; the oldest first.
+    pub(crate) fn events_since(
+        &self,
+        position: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<KeptEvent>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "SELECT rowid, tenant_id, received_at, body FROM events WHERE rowid > ?1
+             ORDER BY rowid DESC LIMIT ?2",
+        )?;
+        let rows = statement.query_map([position.unwrap_or_default(), limit], |row| {
+            Ok(KeptEvent {
+                position: row.get(0)?,
+                tenant_id: row.get(1)?,
+                received_at: from_milliseconds(row.get(2)?),
+                body: row.get(3)?,
+            })
+        })?;
+        let mut events = rows.collect::<Result<Vec<_>, _>>()?;
+        events.reverse();
+        Ok(events)
     }
 }

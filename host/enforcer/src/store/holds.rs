@@ -2,10 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, named_params};
 use serde_json::{Map, Value};
 
-use super::{Store, StoreError, from_milliseconds, milliseconds, random_hex};
+use super::clock::{Deadline, HAS_TIME_LEFT, Now};
+use super::{Store, StoreError, from_milliseconds, random_hex};
+use crate::binding::{Binding, Claim, Mismatch};
 
 /// What became of a hold. It leaves `Pending` once and never comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,6 +67,9 @@ pub enum ResolveError {
     /// The time for it is over; the call was refused.
     #[error("approval `{0}` has expired: the call has to be made again")]
     Expired(String),
+    /// What was looked at is not what would be approved.
+    #[error("approval `{0}` is for another call than the one that was shown: look at it again")]
+    NotTheOneShown(String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -87,16 +92,28 @@ pub struct Approval {
     pub session_id: String,
     /// The tool it wants to call.
     pub tool_name: String,
-    /// The arguments, as canonical JSON (RFC 8785). They come from the agent: escape them for display.
+    /// What runs if it is approved, as canonical JSON (RFC 8785). Some of it comes from the agent:
+    /// escape it for display.
     pub arguments: String,
     /// The SHA-256 of the arguments, in hex.
     pub arguments_digest: String,
+    /// What the agent asked for, where a policy has changed it; as canonical JSON.
+    pub asked_arguments: Option<String>,
+    /// The SHA-256, in hex, of everything that the approval is for. Empty in a hold of a version before
+    /// this was there.
+    pub digest: String,
+    /// The SHA-256 of the tool's component, where its host said so.
+    pub component: Option<String>,
+    /// What the client says the call is for: `purpose`, `session_intent` and such, each where it is there.
+    pub context: Map<String, Value>,
     /// Why a human is asked, in the policy's words.
     pub reason: String,
     /// Since when it waits.
     pub requested_at: SystemTime,
     /// Until when it waits.
     pub expires_at: SystemTime,
+    /// How much time there was to decide when this was read, by a clock that nobody can set.
+    pub time_left: Duration,
     /// Who decided.
     pub resolved_by: Option<String>,
     /// When.
@@ -106,26 +123,20 @@ pub struct Approval {
     /// What every answer about this hold repeats.
     pub(crate) evidence: Map<String, Value>,
     pub(crate) violation_id: String,
+    /// Whether its host names what it is about to run.
+    pub(crate) is_claimed: bool,
 }
 
 /// A hold to be stored.
 pub(crate) struct NewHold<'a> {
-    pub(crate) tenant_id: &'a str,
-    pub(crate) agent_id: &'a str,
-    pub(crate) user_id: &'a str,
-    pub(crate) session_id: &'a str,
-    pub(crate) tool_name: &'a str,
-    pub(crate) arguments: &'a str,
-    pub(crate) arguments_digest: &'a str,
+    pub(crate) binding: &'a Binding,
+    pub(crate) is_claimed: bool,
+    pub(crate) context: &'a Map<String, Value>,
     pub(crate) reason: &'a str,
     pub(crate) evidence: &'a Map<String, Value>,
     pub(crate) violation_id: &'a str,
     pub(crate) waits: Duration,
 }
-
-const COLUMNS: &str = "token, status, tenant_id, agent_id, user_id, session_id, tool_name, arguments, \
-                       arguments_digest, reason, requested_at, expires_at, resolved_by, resolved_at, \
-                       resolution_reason, evidence, violation_id";
 
 impl Store {
     /// Every approval, or those of one status, the oldest first.
@@ -136,15 +147,34 @@ impl Store {
     pub fn approvals(&self, status: Option<ApprovalStatus>) -> Result<Vec<Approval>, StoreError> {
         let now = self.now();
         let connection = self.connection();
-        let mut statement = connection.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM holds ORDER BY requested_at, rowid"
-        ))?;
-        let rows = statement.query_map([], |row| approval(row, now))?;
+        let mut statement =
+            connection.prepare_cached("SELECT * FROM holds ORDER BY requested_at, rowid")?;
+        let rows = statement.query_map([], |row| approval(row, &now))?;
         let all = rows.collect::<Result<Vec<_>, _>>()?;
         Ok(all
             .into_iter()
             .filter(|approval| status.is_none_or(|status| approval.status == status))
             .collect())
+    }
+
+    /// The approvals that came last, at most `limit`, those that wait before the others and the newest
+    /// first.
+    pub(crate) fn latest_approvals(&self, limit: usize) -> Result<Vec<Approval>, StoreError> {
+        let now = self.now();
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT * FROM holds
+             ORDER BY status = 'pending' AND {HAS_TIME_LEFT} DESC, requested_at DESC, rowid DESC
+             LIMIT :limit"
+        ))?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = statement.query_map(
+            named_params! {
+                ":wall": now.wall, ":uptime": now.uptime, ":boot": &*now.boot, ":limit": limit,
+            },
+            |row| approval(row, &now),
+        )?;
+        Ok(rows.collect::<Result<Vec<_>, _>>()?)
     }
 
     /// One approval.
@@ -155,10 +185,9 @@ impl Store {
     pub fn approval(&self, token: &str) -> Result<Option<Approval>, StoreError> {
         let now = self.now();
         let connection = self.connection();
-        let mut statement =
-            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM holds WHERE token = ?1"))?;
+        let mut statement = connection.prepare_cached("SELECT * FROM holds WHERE token = ?1")?;
         Ok(statement
-            .query_row([token], |row| approval(row, now))
+            .query_row([token], |row| approval(row, &now))
             .optional()?)
     }
 
@@ -174,6 +203,22 @@ impl Store {
         by: &str,
         reason: Option<&str>,
     ) -> Result<Approval, ResolveError> {
+        self.resolve_shown(token, resolution, by, reason, None)
+    }
+
+    /// As [`Self::resolve`], for somebody who was shown the call with this [`Approval::digest`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::resolve`], and if the hold is for something else than what was shown.
+    pub fn resolve_shown(
+        &self,
+        token: &str,
+        resolution: Resolution,
+        by: &str,
+        reason: Option<&str>,
+        shown: Option<&str>,
+    ) -> Result<Approval, ResolveError> {
         let status = match resolution {
             Resolution::Approve => ApprovalStatus::Approved,
             Resolution::Deny => ApprovalStatus::Denied,
@@ -181,15 +226,28 @@ impl Store {
         let now = self.now();
         // INVARIANT: the condition and the change are one statement, so there is a single winner.
         let changed = self.connection().execute(
-            "UPDATE holds SET status = ?2, resolved_by = ?3, resolved_at = ?4, resolution_reason = ?5
-             WHERE token = ?1 AND status = 'pending' AND expires_at > ?4",
-            params![token, status.as_str(), by, now, reason],
+            &format!(
+                "UPDATE holds SET status = :status, resolved_by = :by, resolved_at = :wall,
+                     resolution_reason = :reason
+                 WHERE token = :token AND status = 'pending' AND {HAS_TIME_LEFT}
+                     AND digest = coalesce(:shown, digest)"
+            ),
+            named_params! {
+                ":status": status.as_str(), ":by": by, ":reason": reason, ":token": token,
+                ":shown": shown, ":wall": now.wall, ":uptime": now.uptime, ":boot": &*now.boot,
+            },
         );
         let won = changed.map_err(StoreError::from)? == 1;
         let found = self.approval(token)?;
         match found {
-            Some(approval) if won => Ok(approval),
+            Some(approval) if won => {
+                self.changed();
+                Ok(approval)
+            }
             None => Err(ResolveError::Unknown(token.to_owned())),
+            Some(approval) if shown.is_some_and(|shown| shown != approval.digest) => {
+                Err(ResolveError::NotTheOneShown(approval.token))
+            }
             Some(approval) => Err(match approval.status {
                 ApprovalStatus::Approved | ApprovalStatus::Denied => {
                     ResolveError::AlreadyResolved {
@@ -204,47 +262,99 @@ impl Store {
         }
     }
 
+    /// Takes an approval for the run that a host claims to be about to make. The first one to do so is
+    /// the only one; it may ask again, since an answer can be lost.
+    pub(crate) fn redeem(
+        &self,
+        approval: &Approval,
+        claim: Option<&Claim>,
+    ) -> Result<Result<(), Mismatch>, StoreError> {
+        let claim = match claim {
+            Some(claim) => claim,
+            // A client that does not know of claims asks by the token alone, as it always did.
+            None if !approval.is_claimed => return Ok(Ok(())),
+            None => return Ok(Err(Mismatch::Unclaimed)),
+        };
+        if let Err(mismatch) = claim.fits(approval) {
+            return Ok(Err(mismatch));
+        }
+        // INVARIANT: as in `resolve`, one statement, so that one use wins.
+        let used = self.connection().execute(
+            "UPDATE holds SET used_by = ?2
+             WHERE token = ?1 AND status = 'approved' AND coalesce(used_by, ?2) = ?2",
+            [&approval.token, &claim.use_id],
+        )?;
+        Ok(if used == 1 {
+            Ok(())
+        } else {
+            Err(Mismatch::Used)
+        })
+    }
+
     /// Stores a hold under a fresh token of 128 random bits.
     pub(crate) fn hold(&self, hold: &NewHold<'_>) -> Result<String, StoreError> {
         let token = format!("hold_{}", random_hex::<16>()?);
-        let now = self.now();
-        let evidence = Value::Object(hold.evidence.clone()).to_string();
+        let deadline = Deadline::after(&self.now(), hold.waits);
+        let binding = hold.binding;
+        let json = |object: &Map<String, Value>| Value::Object(object.clone()).to_string();
         let connection = self.connection();
         let mut statement = connection.prepare_cached(
             "INSERT INTO holds (token, tenant_id, agent_id, user_id, session_id, tool_name, arguments,
-                 arguments_digest, reason, evidence, violation_id, requested_at, expires_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                 arguments_digest, asked, component, policy, nonce, digest, claimed, context, reason,
+                 evidence, violation_id, requested_at, expires_at, deadline, boot)
+             VALUES (:token, :tenant, :agent, :user, :session, :tool, :arguments,
+                 :arguments_digest, :asked, :component, :policy, :nonce, :digest, :claimed, :context,
+                 :reason, :evidence, :violation, :requested_at, :expires_at, :deadline, :boot)",
         )?;
-        statement.execute(params![
-            token,
-            hold.tenant_id,
-            hold.agent_id,
-            hold.user_id,
-            hold.session_id,
-            hold.tool_name,
-            hold.arguments,
-            hold.arguments_digest,
-            hold.reason,
-            evidence,
-            hold.violation_id,
-            now,
-            now.saturating_add(milliseconds(hold.waits)),
-        ])?;
+        statement.execute(named_params! {
+            ":token": token,
+            ":tenant": binding.tenant_id,
+            ":agent": binding.agent_id,
+            ":user": binding.user_id,
+            ":session": binding.session_id,
+            ":tool": binding.tool_name,
+            ":arguments": binding.arguments,
+            ":arguments_digest": thoth_core::json::digest(&binding.arguments),
+            ":asked": (binding.asked != binding.arguments).then_some(&binding.asked),
+            ":component": binding.component,
+            ":policy": binding.policy,
+            ":nonce": binding.nonce,
+            ":digest": binding.digest(),
+            ":claimed": hold.is_claimed,
+            ":context": json(hold.context),
+            ":reason": hold.reason,
+            ":evidence": json(hold.evidence),
+            ":violation": hold.violation_id,
+            ":requested_at": deadline.requested_at,
+            ":expires_at": deadline.expires_at,
+            ":deadline": deadline.uptime,
+            ":boot": deadline.boot,
+        })?;
+        self.changed();
         Ok(token)
     }
 }
 
-fn approval(row: &Row<'_>, now: i64) -> rusqlite::Result<Approval> {
+fn approval(row: &Row<'_>, now: &Now) -> rusqlite::Result<Approval> {
     let stored: String = row.get("status")?;
-    let expires_at: i64 = row.get("expires_at")?;
+    let deadline = Deadline {
+        requested_at: row.get("requested_at")?,
+        expires_at: row.get("expires_at")?,
+        uptime: row.get("deadline")?,
+        boot: row.get("boot")?,
+    };
+    let time_left = deadline.left(now);
     let status = match ApprovalStatus::from_name(&stored) {
         Some(ApprovalStatus::Approved) => ApprovalStatus::Approved,
-        Some(ApprovalStatus::Pending) if now < expires_at => ApprovalStatus::Pending,
+        Some(ApprovalStatus::Pending) if !time_left.is_zero() => ApprovalStatus::Pending,
         Some(ApprovalStatus::Pending | ApprovalStatus::Expired) => ApprovalStatus::Expired,
         // A word that this version does not know is not an approval.
         Some(ApprovalStatus::Denied) | None => ApprovalStatus::Denied,
     };
-    let evidence: String = row.get("evidence")?;
+    let object = |column: &str| -> rusqlite::Result<Map<String, Value>> {
+        let text: String = row.get(column)?;
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    };
     let resolved_at: Option<i64> = row.get("resolved_at")?;
     Ok(Approval {
         token: row.get("token")?,
@@ -256,13 +366,24 @@ fn approval(row: &Row<'_>, now: i64) -> rusqlite::Result<Approval> {
         tool_name: row.get("tool_name")?,
         arguments: row.get("arguments")?,
         arguments_digest: row.get("arguments_digest")?,
+        asked_arguments: row.get("asked")?,
+        digest: row.get("digest")?,
+        component: row.get("component")?,
+        context: object("context")?,
         reason: row.get("reason")?,
-        requested_at: from_milliseconds(row.get("requested_at")?),
-        expires_at: from_milliseconds(expires_at),
+        requested_at: from_milliseconds(deadline.requested_at),
+        expires_at: from_milliseconds(deadline.expires_at),
+        time_left: match status {
+            ApprovalStatus::Pending => time_left,
+            ApprovalStatus::Approved | ApprovalStatus::Denied | ApprovalStatus::Expired => {
+                Duration::ZERO
+            }
+        },
         resolved_by: row.get("resolved_by")?,
         resolved_at: resolved_at.map(from_milliseconds),
         resolution_reason: row.get("resolution_reason")?,
-        evidence: serde_json::from_str(&evidence).unwrap_or_default(),
+        evidence: object("evidence")?,
         violation_id: row.get("violation_id")?,
+        is_claimed: row.get("claimed")?,
     })
 }

@@ -1,31 +1,34 @@
 //! What must outlive the process: holds, events and violations, in SQLite.
 
 mod checkpoint;
+mod clock;
 mod events;
 mod holds;
+mod migrate;
 mod violations;
 
 use std::fmt;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use thoth_core::Timestamp;
+use tokio::sync::watch;
 
-pub(crate) use events::StoredEvent;
+use clock::{Clock, Now, since_1970};
+pub(crate) use events::{KeptEvent, StoredEvent};
 pub(crate) use holds::NewHold;
 pub use holds::{Approval, ApprovalStatus, Resolution, ResolveError};
-pub(crate) use violations::NewViolation;
+pub(crate) use violations::{KeptBlock, NewViolation};
 
 /// How long a writer waits for another process on the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two tries where SQLite itself does not wait.
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
 /// How long anything is kept, as the Thoth service does.
 const RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-const SCHEMA: &str = include_str!("schema.sql");
-
-type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
 /// The store could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +57,7 @@ pub enum StoreError {
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
     clock: Clock,
+    changes: Arc<watch::Sender<()>>,
 }
 
 impl fmt::Debug for Store {
@@ -77,7 +81,7 @@ impl Store {
             .mode(0o600)
             .open(path);
         Connection::open(path)
-            .and_then(|connection| Self::prepare(connection, Arc::new(SystemTime::now)))
+            .and_then(Self::prepare)
             .map_err(|source| StoreError::Open {
                 path: path.to_owned(),
                 source,
@@ -91,35 +95,47 @@ impl Store {
     /// If SQLite has no memory left.
     pub fn in_memory() -> Result<Self, StoreError> {
         let connection = Connection::open_in_memory()?;
-        Ok(Self::prepare(connection, Arc::new(SystemTime::now))?)
+        Ok(Self::prepare(connection)?)
     }
 
     /// The same store with another clock: expiry and retention go by it.
     #[must_use]
     pub fn with_clock(self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.with_moments(move || {
+            let wall = since_1970(clock());
+            Now {
+                wall,
+                uptime: wall,
+                boot: "".into(),
+            }
+        })
+    }
+
+    fn with_moments(self, now: impl Fn() -> Now + Send + Sync + 'static) -> Self {
         Self {
-            clock: Arc::new(clock),
+            clock: Clock::new(now),
             ..self
         }
     }
 
-    fn prepare(mut connection: Connection, clock: Clock) -> rusqlite::Result<Self> {
+    fn prepare(mut connection: Connection) -> rusqlite::Result<Self> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
+        write_ahead(&connection)?;
         // In WAL mode a killed process loses nothing with NORMAL; only a power cut can.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         checkpoint::copy_beside(&mut connection)?;
-        connection.execute_batch(SCHEMA)?;
+        migrate::migrate(&mut connection)?;
         let store = Self {
             connection: Arc::new(Mutex::new(connection)),
-            clock,
+            clock: Clock::system(),
+            changes: Arc::default(),
         };
         store.forget(RETENTION)?;
         Ok(store)
     }
 
     fn forget(&self, age: Duration) -> rusqlite::Result<()> {
-        let before = self.now().saturating_sub(milliseconds(age));
+        let before = self.now().wall.saturating_sub(milliseconds(age));
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
         transaction.execute("DELETE FROM holds WHERE expires_at < ?1", [before])?;
@@ -135,15 +151,39 @@ impl Store {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Milliseconds since 1970.
-    fn now(&self) -> i64 {
-        let now = (self.clock)();
-        milliseconds(now.duration_since(UNIX_EPOCH).unwrap_or_default())
+    fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    /// Tells of every hold, resolution, event and block that this process writes.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    fn changed(&self) {
+        self.changes.send_replace(());
     }
 
     /// The store's idea of now, as the wire writes it.
     pub(crate) fn now_text(&self) -> String {
-        time_text(from_milliseconds(self.now()))
+        time_text(from_milliseconds(self.now().wall))
+    }
+}
+
+/// Switches a new database to write-ahead logging. SQLite does not wait for others here, so of several
+/// processes that open a new store at once each asks again, for as long as it waits elsewhere.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && Instant::now() < deadline =>
+            {
+                std::thread::sleep(BUSY_PAUSE);
+            }
+            switched => return switched,
+        }
     }
 }
 

@@ -21,7 +21,24 @@ CREATE TABLE IF NOT EXISTS holds (
     expires_at        INTEGER NOT NULL,
     resolved_by       TEXT,
     resolved_at       INTEGER,
-    resolution_reason TEXT
+    resolution_reason TEXT,
+    -- From version 1 on; a file of version 0 gets them when it is opened.
+    -- The arguments as the agent gave them, where a policy has changed them.
+    asked             TEXT,
+    -- The SHA-256 of the tool's component, where the client said so.
+    component         TEXT,
+    policy            TEXT NOT NULL DEFAULT '',
+    nonce             TEXT NOT NULL DEFAULT '',
+    -- The SHA-256 of all that the approval is for.
+    digest            TEXT NOT NULL DEFAULT '',
+    -- 1 if an approval goes only to a host that names what it runs, and whose use it was then.
+    claimed           INTEGER NOT NULL DEFAULT 0,
+    used_by           TEXT,
+    -- What the call is for, as a JSON object.
+    context           TEXT NOT NULL DEFAULT '{}',
+    -- expires_at once more, in milliseconds since the start of the machine named in boot.
+    deadline          INTEGER NOT NULL DEFAULT 0,
+    boot              TEXT NOT NULL DEFAULT 'another'
 ) STRICT;
 CREATE INDEX IF NOT EXISTS holds_by_status ON holds (status, requested_at);
 

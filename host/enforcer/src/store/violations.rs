@@ -1,8 +1,10 @@
 //! What was blocked, so that it can be explained later.
 
+use std::time::SystemTime;
+
 use rusqlite::{OptionalExtension, params};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, from_milliseconds};
 
 /// A block to be kept.
 pub(crate) struct NewViolation<'a> {
@@ -25,10 +27,23 @@ pub(crate) struct Violation {
     pub(crate) reason: String,
 }
 
+/// A block that was kept.
+pub(crate) struct KeptBlock {
+    pub(crate) id: String,
+    pub(crate) decided_at: SystemTime,
+    pub(crate) tenant_id: String,
+    pub(crate) agent_id: String,
+    pub(crate) user_id: String,
+    pub(crate) session_id: String,
+    pub(crate) tool_name: String,
+    pub(crate) reason_code: String,
+    pub(crate) reason: String,
+}
+
 impl Store {
     /// Keeps a block.
     pub(crate) fn keep_violation(&self, violation: &NewViolation<'_>) -> Result<(), StoreError> {
-        let now = self.now();
+        let now = self.now().wall;
         let connection = self.connection();
         let mut statement = connection.prepare_cached(
             "INSERT INTO decisions (decided_at, tenant_id, agent_id, user_id, session_id, tool_name,
@@ -48,6 +63,7 @@ impl Store {
             violation.pack_version,
             violation.id,
         ])?;
+        self.changed();
         Ok(())
     }
 
@@ -71,5 +87,32 @@ impl Store {
             })
         });
         Ok(found.optional()?)
+    }
+
+    /// The last blocks, at most `limit`, the oldest first.
+    pub(crate) fn latest_blocks(&self, limit: usize) -> Result<Vec<KeptBlock>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "SELECT violation_id, decided_at, tenant_id, agent_id, user_id, session_id, tool_name,
+                 reason_code, reason
+             FROM decisions WHERE violation_id IS NOT NULL ORDER BY id DESC LIMIT ?1",
+        )?;
+        let rows = statement.query_map([limit], |row| {
+            Ok(KeptBlock {
+                id: row.get(0)?,
+                decided_at: from_milliseconds(row.get(1)?),
+                tenant_id: row.get(2)?,
+                agent_id: row.get(3)?,
+                user_id: row.get(4)?,
+                session_id: row.get(5)?,
+                tool_name: row.get(6)?,
+                reason_code: row.get(7)?,
+                reason: row.get(8)?,
+            })
+        })?;
+        let mut blocks = rows.collect::<Result<Vec<_>, _>>()?;
+        blocks.reverse();
+        Ok(blocks)
     }
 }

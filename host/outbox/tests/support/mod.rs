@@ -24,6 +24,7 @@ pub(crate) fn event(session: &str, number: usize) -> Event {
         call_id: format!("call-{number}"),
         event_type: "TOOL_CALL_PRE".into(),
         body: format!("{{\"number\":{number}}}"),
+        facts: String::new(),
     }
 }
 

@@ -112,6 +112,9 @@ fn an_approval_is_listed_and_resolved_once() {
     };
     let pending = list("?status=pending&page=1&per_page=1");
     assert_eq!(pending["total"], 1);
+    // It has a random part.
+    let digest = &pending["data"][0]["digest"];
+    assert_eq!(digest.as_str().unwrap().len(), 64);
     assert_eq!(
         pending["data"][0],
         json!({
@@ -120,6 +123,14 @@ fn an_approval_is_listed_and_resolved_once() {
             "tool_args": {"amount_cents": 5_000_000, "to_account": "b"},
             "tool_args_sha256":
                 thoth_core::json::digest(r#"{"amount_cents":5000000,"to_account":"b"}"#),
+            "asked_tool_args": null, "tool_sha256": null, "digest": digest,
+            "context": {
+                "purpose": "ops", "session_intent": "triage", "data_classification": "internal",
+                "initiated_by": "sam", "task_id": "T-1", "environment": "prod",
+                "delegation_chain": ["p", "q"],
+            },
+            "action_attestation_id": null, "matched_rule_ids": ["large-transfer"],
+            "time_left_ms": 900_000,
             "reason": "a transfer of 10,000.00 or more needs an approval",
             "decision_reason_code": "large_transfer", "action_classification": "write",
             "requested_at": "2027-01-15T08:00:00Z", "expires_at": "2027-01-15T08:15:00Z",

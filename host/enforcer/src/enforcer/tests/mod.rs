@@ -4,6 +4,7 @@ mod credentials;
 mod decisions;
 mod events;
 mod holds;
+mod page;
 mod refusals;
 
 use bytes::Bytes;
@@ -22,6 +23,7 @@ fn options() -> Options {
         approver_token: Some("approver-token".into()),
         tenant: None,
         base_url: Some("http://127.0.0.1:8181/".to_owned()),
+        approver: Some("ann".to_owned()),
     }
 }
 

@@ -23,7 +23,9 @@ fn a_request_that_is_not_one_gets_the_documented_error() {
     };
     let mut cases = vec![
         ("POST", "/v1/nothing", good.clone(), 404, "NOT_FOUND"),
-        ("POST", "/", good.clone(), 404, "NOT_FOUND"),
+        ("POST", "/", good.clone(), 405, "METHOD_NOT_ALLOWED"),
+        ("GET", "/page/", String::new(), 404, "NOT_FOUND"),
+        ("GET", "/page/../app.js", String::new(), 404, "NOT_FOUND"),
         (
             "GET",
             "/v1/enforce",

@@ -5,7 +5,10 @@ use super::*;
 #[test]
 fn the_example_policy_governs_effects() {
     let policy = policy(EXAMPLE);
-    let step_up = Decision::StepUp { seconds: 900 };
+    let step_up = Decision::StepUp {
+        seconds: 900,
+        modified: None,
+    };
     for (call, decision, code) in [
         (http(json!({})), Decision::Allow, "policy_allow"),
         (
@@ -63,7 +66,10 @@ fn every_annotation_works_for_effects() {
         (
             r#"@decision("STEP_UP") @step_up_seconds("60")"#,
             "permit",
-            Decision::StepUp { seconds: 60 },
+            Decision::StepUp {
+                seconds: 60,
+                modified: None,
+            },
         ),
         (
             r#"@decision("DEFER") @defer_seconds("7")"#,

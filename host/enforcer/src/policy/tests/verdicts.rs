@@ -39,7 +39,10 @@ fn the_example_policy_gives_every_verdict() {
         (
             "transfer",
             json!({"amount_cents": 1_000_000, "to_account": "b"}),
-            Decision::StepUp { seconds: 900 },
+            Decision::StepUp {
+                seconds: 900,
+                modified: None,
+            },
             "large_transfer",
         ),
         (

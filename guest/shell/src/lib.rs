@@ -1,0 +1,63 @@
+//! What every governor component has around the core: the HTTP exchange with its deadline, clocks,
+//! chance and the environment, all of it from WASI 0.2, and what `std` would otherwise bring.
+//!
+//! Nothing is decided here. Components on it are built without `std`, which would import standard
+//! streams, files and `exit` for its own use.
+#![cfg_attr(target_family = "wasm", no_std)]
+
+extern crate alloc;
+
+mod http;
+#[cfg(target_family = "wasm")]
+mod runtime;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use thoth_core::{Fault, Outside, Request, Response, Timestamp, Waiting};
+use wasip2::clocks::{monotonic_clock, wall_clock};
+use wasip2::random::random::get_random_bytes;
+
+/// The outside of an instance, by its imports of WASI. All of its state is the host's.
+#[derive(Debug)]
+pub struct Wasi;
+
+/// The environment's variables.
+#[must_use]
+pub fn vars() -> Vec<(String, String)> {
+    wasip2::cli::environment::get_environment()
+}
+
+impl Outside for Wasi {
+    fn exchange(&mut self, request: Request, timeout: Duration) -> Result<Response, Fault> {
+        http::exchange(request, timeout)
+    }
+
+    fn now(&mut self) -> Timestamp {
+        let now = wall_clock::now();
+        Timestamp {
+            seconds: now.seconds,
+            nanoseconds: now.nanoseconds,
+        }
+    }
+
+    fn monotonic(&mut self) -> Duration {
+        Duration::from_nanos(monotonic_clock::now())
+    }
+
+    fn random(&mut self) -> [u8; 16] {
+        let mut random = [0; 16];
+        for (to, from) in random.iter_mut().zip(get_random_bytes(16)) {
+            *to = from;
+        }
+        random
+    }
+}
+
+impl Waiting for Wasi {
+    fn wait(&mut self, duration: Duration) {
+        let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        monotonic_clock::subscribe_duration(nanoseconds).block();
+    }
+}

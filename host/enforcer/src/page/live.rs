@@ -1,0 +1,174 @@
+//! What an open page is told: server-sent events with what is new to it.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value, json};
+
+use super::activity::clip;
+use crate::api::ApiError;
+use crate::api::approvals::row;
+use crate::enforcer::Enforcer;
+use crate::store::{Approval, ApprovalStatus, KeptBlock, KeptEvent, time_text};
+
+/// Approvals that a page shows: all that wait, as long as they are not more, and the latest others.
+const MAX_APPROVALS: usize = 200;
+/// Arguments longer than this, in bytes, are sent when they are asked for.
+const MAX_ARGUMENTS: usize = 16 * 1024;
+/// Events and blocks of the time before that a page begins with, and the most that it is told at once.
+const MAX_ENTRIES: usize = 200;
+/// Events longer than this, in bytes, are told without what their client adds.
+const MAX_EVENT: usize = 8 * 1024;
+
+/// What one page has been told.
+#[derive(Debug, Default)]
+pub(crate) struct View {
+    approvals: HashMap<String, ApprovalStatus>,
+    decisions: u64,
+    event: Option<i64>,
+    counts: Value,
+}
+
+impl View {
+    /// What the page does not know yet, as server-sent events. Begins with everything there is.
+    pub(crate) fn news(&mut self, enforcer: &Enforcer) -> Result<String, ApiError> {
+        let Some(page) = enforcer.page() else {
+            return Err(ApiError::not_found("this enforcer has no page"));
+        };
+        let is_first = self.event.is_none();
+        let mut out = String::new();
+        self.approvals(enforcer, &mut out)?;
+        let store = enforcer.store();
+
+        // A decision to block is in the store as well. From the time before this process, only there.
+        let (decisions, count) = page.activity.since(self.decisions);
+        self.decisions = count;
+        let blocks = if is_first {
+            store.latest_blocks(MAX_ENTRIES)?
+        } else {
+            Vec::new()
+        };
+        let events = store.events_since(self.event, MAX_ENTRIES)?;
+        self.event = events
+            .last()
+            .map(|event| event.position)
+            .or(self.event)
+            .or(Some(0));
+        let known: Vec<String> = decisions
+            .iter()
+            .filter_map(|decision| Some(decision.get("violation")?.as_str()?.to_owned()))
+            .collect();
+        let blocks = blocks
+            .iter()
+            .filter(|block| enforcer.serves_tenant(&block.tenant_id))
+            .filter(|block| !known.contains(&block.id))
+            .map(block_row);
+        let events = events
+            .iter()
+            .filter(|event| enforcer.serves_tenant(&event.tenant_id))
+            .map(event_row);
+        let mut entries: Vec<Value> = blocks.chain(events).chain(decisions).collect();
+        // Times are all in one form, so their order is that of the text.
+        entries.sort_by(|a, b| time(a).cmp(time(b)));
+        if !entries.is_empty() {
+            message(&mut out, "entries", &Value::Array(entries));
+        }
+        let counts = page.activity.counts();
+        if counts != self.counts {
+            message(&mut out, "counts", &counts);
+            self.counts = counts;
+        }
+        if is_first {
+            message(&mut out, "ready", &json!({"by": page.approver}));
+        }
+        Ok(out)
+    }
+
+    fn approvals(&mut self, enforcer: &Enforcer, out: &mut String) -> Result<(), ApiError> {
+        let mut latest = enforcer.store().latest_approvals(MAX_APPROVALS)?;
+        latest.retain(|approval| enforcer.serves_tenant(&approval.tenant_id));
+        let told = std::mem::take(&mut self.approvals);
+        for approval in latest.iter().rev() {
+            if told.get(&approval.token) != Some(&approval.status) {
+                message(out, "approval", &short(approval));
+            }
+            self.approvals
+                .insert(approval.token.clone(), approval.status);
+        }
+        let gone: Vec<&String> = told
+            .keys()
+            .filter(|token| !self.approvals.contains_key(*token))
+            .collect();
+        if !gone.is_empty() {
+            message(out, "gone", &json!(gone));
+        }
+        Ok(())
+    }
+}
+
+/// An approval, without arguments that are too long to be sent unasked.
+fn short(approval: &Approval) -> Value {
+    let length = approval.arguments.len();
+    let asked = approval.asked_arguments.as_ref().map_or(0, String::len);
+    let mut row = row(approval);
+    if length.max(asked) > MAX_ARGUMENTS
+        && let Some(row) = row.as_object_mut()
+    {
+        row.insert("tool_args".to_owned(), Value::Null);
+        row.insert("asked_tool_args".to_owned(), Value::Null);
+        row.insert("tool_args_bytes".to_owned(), length.max(asked).into());
+    }
+    row
+}
+
+fn event_row(event: &KeptEvent) -> Value {
+    let body: Map<String, Value> = serde_json::from_str(&event.body).unwrap_or_default();
+    let metadata = body.get("metadata").and_then(Value::as_object);
+    let of = |object: Option<&Map<String, Value>>, name: &str| {
+        let text = object.and_then(|object| object.get(name)?.as_str());
+        text.map(clip)
+    };
+    let own = |name: &str| of(Some(&body), name);
+    let detail = |name: &str| of(metadata, name);
+    let whole = (event.body.len() <= MAX_EVENT).then_some(metadata);
+    json!({
+        "kind": "event",
+        "at": time_text(event.received_at),
+        "type": own("event_type"),
+        "tenant": own("tenant_id"),
+        "agent": own("agent_id"),
+        "user": own("user_id"),
+        "session": own("session_id"),
+        "tool": own("tool_name"),
+        "reason": own("content"),
+        "purpose": own("purpose"),
+        "decision": detail("authorization_decision"),
+        "code": detail("decision_reason_code"),
+        "call": detail("action_attestation_id"),
+        "metadata": whole,
+    })
+}
+
+fn block_row(block: &KeptBlock) -> Value {
+    json!({
+        "kind": "decision",
+        "at": time_text(block.decided_at),
+        "decision": "BLOCK",
+        "tenant": clip(&block.tenant_id),
+        "agent": clip(&block.agent_id),
+        "user": clip(&block.user_id),
+        "session": clip(&block.session_id),
+        "tool": clip(&block.tool_name),
+        "reason": clip(&block.reason),
+        "code": clip(&block.reason_code),
+        "violation": block.id,
+    })
+}
+
+fn time(entry: &Value) -> &str {
+    entry.get("at").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// One server-sent event. JSON has no line breaks of its own.
+fn message(out: &mut String, name: &str, data: &Value) {
+    out.push_str(&format!("event: {name}\ndata: {data}\n\n"));
+}

@@ -1,0 +1,45 @@
+//! An HTTP service that says when it was reached, and hands a body on as it comes.
+//!
+//! Whatever it is asked, it answers with its song; after that come the bytes of the request, each as
+//! soon as it is there, and the variables of its environment for whoever asks for `/env`.
+
+use wasip2::exports::http::incoming_handler::Guest;
+use wasip2::http::types::{
+    Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
+};
+use wasip2::io::streams::{InputStream, OutputStream};
+
+struct Service;
+
+wasip2::http::proxy::export!(Service);
+
+/// What nobody but this service says.
+const SONG: &str = "canary-sang-41c7f0\n";
+
+impl Guest for Service {
+    fn handle(request: IncomingRequest, response_out: ResponseOutparam) {
+        let response = OutgoingResponse::new(Fields::new());
+        let Ok(body) = response.body() else { return };
+        ResponseOutparam::set(response_out, Ok(response));
+        if let Ok(out) = body.write() {
+            let _left = sing(&request, &out);
+        }
+        let _left = OutgoingBody::finish(body, None);
+    }
+}
+
+fn sing(request: &IncomingRequest, out: &OutputStream) -> Option<()> {
+    out.blocking_write_and_flush(SONG.as_bytes()).ok()?;
+    if request.path_with_query().as_deref() == Some("/env") {
+        for (name, value) in std::env::vars() {
+            let line = format!("{name}={value}\n");
+            out.blocking_write_and_flush(line.as_bytes()).ok()?;
+        }
+    }
+    let body = request.consume().ok()?;
+    let stream: InputStream = body.stream().ok()?;
+    loop {
+        let chunk = stream.blocking_read(4096).ok()?;
+        out.blocking_write_and_flush(&chunk).ok()?;
+    }
+}
