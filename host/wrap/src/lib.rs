@@ -31,7 +31,7 @@ mod surface;
 mod types;
 mod world;
 
-use wasmparser::{Parser, Payload};
+use wasmparser::{ComponentTypeRef, Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, WorldId, WorldItem};
 
@@ -39,7 +39,7 @@ use compose::{Composition, Part};
 pub use denial::{Answer, Denial, ErrorMap, error_map};
 pub use error::Error;
 pub use seal::{Digest, Integrity, Refusal, Seal, seal, verify};
-use surface::{Exported, Surface};
+use surface::{Exported, Governor, Surface};
 use types::Types;
 
 const ADAPTER: &[u8] = include_bytes!(env!("THOTH_ADAPTER_WASM"));
@@ -87,6 +87,12 @@ pub struct Governed {
 /// # Errors
 /// See [`Error`]. A component is wrapped as a whole or not at all.
 pub fn wrap(component: &[u8], governor: &[u8], options: &Options) -> Result<Wrapped, Error> {
+    let types = Governor::of(governor)?;
+    let types = types
+        .types
+        .iter()
+        .map(|id| provider::blank(&types.resolve, *id));
+    let types = types.collect::<Result<Vec<_>, _>>()?;
     let mut surface = Surface::of(component)?;
     let denials = denial::denials(&surface.resolve, &surface.functions, &options.errors)?;
     let reaches = surface.reaches();
@@ -94,7 +100,7 @@ pub fn wrap(component: &[u8], governor: &[u8], options: &Options) -> Result<Wrap
     let world = world::adapter(&mut surface.resolve, surface.world)?;
     let adapter = adapter(&surface.resolve, world, &surface.functions, &denials)?;
 
-    let mut bytes = compose(component, governor, adapter, environment)?;
+    let mut bytes = compose(component, governor, types, adapter, environment)?;
     let functions: Vec<Governed> = surface
         .functions
         .into_iter()
@@ -131,16 +137,20 @@ pub fn wrap(component: &[u8], governor: &[u8], options: &Options) -> Result<Wrap
 fn compose(
     component: &[u8],
     governor: &[u8],
+    types: Vec<Vec<u8>>,
     adapter: Vec<u8>,
     environment: Option<Vec<u8>>,
 ) -> Result<Vec<u8>, Error> {
     let mut composition = Composition::default();
-    let mut part = |name, bytes, providers: &[_]| composition.add(Part { name, bytes }, providers);
-    let environment = environment
-        .map(|bytes| part("environment", bytes, &[]))
-        .transpose()?;
+    let mut part =
+        |name: &str, bytes, providers: &[_]| composition.add(Part { name, bytes }, providers);
+    let environment = environment.map(|bytes| part("environment", bytes, &[]));
+    let environment = environment.transpose()?;
     let component = part("component", component.to_vec(), environment.as_slice())?;
-    let governor = part("governor", governor.to_vec(), &[])?;
+    let types = types.into_iter().enumerate();
+    let types = types.map(|(index, bytes)| part(&format!("types-{index}"), bytes, &[]));
+    let types = types.collect::<Result<Vec<_>, _>>()?;
+    let governor = part("governor", governor.to_vec(), &types)?;
     let adapter = part("adapter", adapter, &[governor, component])?;
     composition.finish(adapter)
 }
@@ -198,8 +208,11 @@ fn imports(component: &[u8]) -> Vec<String> {
             Ok(Payload::Version { .. }) => depth += 1,
             Ok(Payload::End(_)) => depth -= 1,
             Ok(Payload::ComponentImportSection(section)) if depth == 1 => {
-                let section = section.into_iter().flatten();
-                names.extend(section.map(|import| import.name.name.to_owned()));
+                let imports = section.into_iter().flatten();
+                // A type is said, and not asked for.
+                let asked =
+                    imports.filter(|import| !matches!(import.ty, ComponentTypeRef::Type(_)));
+                names.extend(asked.map(|import| import.name.name.to_owned()));
             }
             _ => {}
         }

@@ -3,7 +3,7 @@
 use thoth_names::Export;
 use wasmparser::{Parser, Payload};
 use wit_component::DecodedWasm;
-use wit_parser::{Function, FunctionKind, Resolve, WorldId, WorldItem, WorldKey};
+use wit_parser::{Function, FunctionKind, InterfaceId, Resolve, WorldId, WorldItem, WorldKey};
 
 use crate::error::{Error, chain};
 
@@ -80,6 +80,44 @@ impl Surface {
             })
             .map(|(key, _)| self.resolve.name_world_key(key))
             .collect()
+    }
+}
+
+/// A portable governor: its types, and the interfaces of ours that it takes types from.
+pub(crate) struct Governor {
+    pub(crate) resolve: Resolve,
+    pub(crate) types: Vec<InterfaceId>,
+}
+
+impl Governor {
+    /// # Errors
+    /// It is none; why.
+    pub(crate) fn of(governor: &[u8]) -> Result<Self, Error> {
+        const GATE: &str = "thoth:governance/gate@0.1.0";
+        let (resolve, world) =
+            decode(governor).map_err(|error| Error::Governor(error.to_string()))?;
+        let mut exports = resolve.worlds[world].exports.keys();
+        if !exports.any(|key| resolve.name_world_key(key) == GATE) {
+            return Err(Error::Governor(format!("it does not export `{GATE}`")));
+        }
+        let mut types = Vec::new();
+        for (key, item) in &resolve.worlds[world].imports {
+            let name = resolve.name_world_key(key);
+            if !name.starts_with("thoth:") {
+                continue;
+            }
+            match item {
+                WorldItem::Interface { id, .. } if resolve.interfaces[*id].functions.is_empty() => {
+                    types.push(*id);
+                }
+                _ => {
+                    return Err(Error::Governor(format!(
+                        "it imports `{name}`, which nobody offers"
+                    )));
+                }
+            }
+        }
+        Ok(Self { resolve, types })
     }
 }
 

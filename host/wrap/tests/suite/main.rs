@@ -7,5 +7,9 @@
 )]
 
 mod differential;
+mod errors;
+mod from_wit;
 mod plain_host;
+mod refused;
 mod verdicts;
+mod whole;
