@@ -17,6 +17,7 @@
     )
 )]
 
+mod budget;
 mod builder;
 mod clock;
 mod effects;
@@ -27,10 +28,12 @@ mod identity;
 mod inspector;
 pub mod log;
 mod outbox;
+mod past;
 mod runtime;
 mod session;
 mod tool;
 
+pub use budget::Budget;
 pub use builder::{Builder, TIMEOUT};
 pub use error::Error;
 pub use folders::{default_cache_dir, default_config_file, default_state_dir, prepare_state_dir};

@@ -7,6 +7,7 @@ mod grants;
 mod inspect;
 mod log;
 mod report;
+mod session;
 mod settings;
 
 use std::process::ExitCode;
