@@ -41,7 +41,8 @@ fn status(cause: Cause) -> u16 {
         | Cause::Denied
         | Cause::Expired
         | Cause::InvalidArguments
-        | Cause::InvalidModify => 403,
+        | Cause::InvalidModify
+        | Cause::Budget => 403,
         Cause::Deferred
         | Cause::Unreachable
         | Cause::Timeout
