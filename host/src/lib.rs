@@ -18,6 +18,7 @@
 )]
 
 mod answer;
+mod budget;
 mod builder;
 mod clock;
 mod dialect;
@@ -29,11 +30,13 @@ mod identity;
 mod inspector;
 pub mod log;
 mod outbox;
+mod past;
 mod runtime;
 mod session;
 mod tool;
 pub mod toolbox;
 
+pub use budget::Budget;
 pub use builder::{Builder, TIMEOUT};
 pub use dialect::{Dialect, Untellable};
 pub use error::Error;

@@ -6,15 +6,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use thoth_core::{Decision, FailureCause, Hold, Outcome, Session as Scope, ToolCall, ToolFailure};
+use serde_json::{Value, json};
+use thoth_core::{
+    Cause, Decision, Evidence, FailureCause, Hold, Outcome, Refusal, Session as Scope, ToolCall,
+    ToolFailure,
+};
+use thoth_outbox::AppendError;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::budget::{Budget, Spent};
 use crate::clock::Clock;
 use crate::effects::CallEffects;
 use crate::governor::{Dispatch, Notes};
 use crate::identity::Identity;
-use crate::outbox::quoted_digest;
+use crate::outbox::{Note, quoted_digest};
+use crate::past::Past;
 use crate::runtime::Runtime;
 use crate::tool::{Ran, Surroundings, Tool, Traces};
 
@@ -45,6 +53,11 @@ pub struct Session {
     runtime: Runtime,
     scope: Scope,
     history: Mutex<VecDeque<String>>,
+    budget: Budget,
+    spent: Spent,
+    resumed: bool,
+    /// Set once the log says that it began.
+    begun: OnceCell<()>,
 }
 
 impl fmt::Debug for Session {
@@ -96,12 +109,70 @@ pub enum CallError {
 }
 
 impl Session {
-    pub(crate) fn new(runtime: Runtime, identity: Identity) -> Self {
+    pub(crate) fn new(runtime: Runtime, identity: Identity, past: Past, resumed: bool) -> Self {
         Self {
             runtime,
             scope: identity.into_scope(),
-            history: Mutex::default(),
+            history: Mutex::new(past.history),
+            budget: Budget::default(),
+            spent: Spent::new(past.spent),
+            resumed,
+            begun: OnceCell::new(),
         }
+    }
+
+    /// The same with a budget over all of its calls. A call beyond it is refused with the cause
+    /// `budget`.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// Ends the session: the log says so, if it began. A session that is dropped ends without that.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the end recorded or not.
+    pub async fn end(self) {
+        if self.begun.get().is_some() {
+            // An end that is not recorded is the same as a process that was killed.
+            let _ = self.note("SESSION_END", json!({})).await;
+        }
+    }
+
+    /// Lets the log say that the session begins, before its first call. If that cannot be recorded the
+    /// call cannot be either, which refuses it.
+    async fn begin(&self) {
+        let begun = self.begun.get_or_try_init(|| async {
+            let told = json!({
+                "resumed": self.resumed,
+                "environment": self.scope.environment,
+                "intent": self.scope.intent,
+            });
+            self.note("SESSION_START", told).await
+        });
+        let _ = begun.await;
+    }
+
+    async fn note(&self, kind: &'static str, told: Value) -> Result<(), AppendError> {
+        let note = Note::new(kind, &self.scope, None, told);
+        self.runtime.governors().recorder().keep(note).await
+    }
+
+    /// Refuses a call that the budget has no room for, and records that.
+    async fn over_budget(&self, tool: &Tool, call: ToolCall, mut why: String) -> Call {
+        let recorder = self.runtime.governors().recorder();
+        let event = recorder.refused(&self.now(), &call, Cause::Budget, &why);
+        if let Err(error) = recorder.append(event, String::new()).await {
+            why = format!("{why} (and that could not be recorded: {error})");
+        }
+        let refusal = Refusal {
+            cause: Cause::Budget,
+            reason: why,
+            retry_after_seconds: None,
+            evidence: Evidence::default(),
+        };
+        self.report(tool, call, Outcome::Refused(refusal), &Mutex::default())
     }
 
     /// The session's id.
@@ -147,16 +218,12 @@ impl Session {
             tool: name.into(),
             arguments: arguments.into(),
         };
+        self.begin().await;
+        if let Err(why) = self.spent.ask(&self.budget) {
+            return Ok(self.over_budget(tool, call, why).await);
+        }
         let scope = self.now();
-        let canonical = thoth_core::json::canonical(&value);
-        let run = Run::new(
-            &self.runtime,
-            tool,
-            &scope,
-            &call,
-            &canonical,
-            Arc::default(),
-        );
+        let run = Run::new(&self.runtime, tool, &scope, &call, &value, Arc::default());
         let traces = Arc::clone(&run.traces);
         let governors = self.runtime.governors();
         let outcome = governors.wrap_tool(&scope, &call, run.dispatch()).await;
@@ -228,11 +295,9 @@ impl Session {
         } = pending;
         let scope = self.now();
         // As they were held: the governor refuses others.
-        let canonical = thoth_core::json::parse(call.arguments.as_bytes())
-            .map(|value| thoth_core::json::canonical(&value))
-            .unwrap_or_default();
-        let taken_here = Arc::clone(&taken);
-        let run = Run::new(&self.runtime, &tool, &scope, &call, &canonical, taken_here);
+        let asked = thoth_core::json::parse(call.arguments.as_bytes()).unwrap_or_default();
+        let own = Arc::clone(&taken);
+        let run = Run::new(&self.runtime, &tool, &scope, &call, &asked, own);
         let traces = Arc::clone(&run.traces);
         let governors = self.runtime.governors();
         let outcome = governors.resume(&scope, &call, &hold, run.dispatch()).await;
@@ -271,12 +336,16 @@ impl Session {
             }),
             Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Refused(_) => None,
         };
+        let traces = traces.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(traces) = &traces {
+            self.spent.add(&traces.usage);
+        }
         Call {
             call_id: call.call_id,
             session_id: self.scope.session_id.clone(),
             tool: call.tool,
             outcome,
-            traces: traces.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            traces,
             pending,
         }
     }
@@ -307,6 +376,8 @@ struct Run {
     function: String,
     /// SHA-256 of the arguments as they were asked for, in quotes.
     asked: Arc<str>,
+    /// What the log keeps of them.
+    kept: Option<String>,
     /// Whether the call has run already, in another copy of it.
     taken: Arc<AtomicBool>,
     traces: Arc<Mutex<Option<Traces>>>,
@@ -319,7 +390,7 @@ impl Run {
         tool: &Tool,
         scope: &Arc<Scope>,
         call: &ToolCall,
-        canonical: &str,
+        asked: &Value,
         taken: Arc<AtomicBool>,
     ) -> Self {
         let clock = Clock::new(tool.time());
@@ -333,7 +404,8 @@ impl Run {
         Self {
             tool: tool.clone(),
             function: call.tool.clone(),
-            asked: quoted_digest(canonical).into(),
+            asked: quoted_digest(&thoth_core::json::canonical(asked)).into(),
+            kept: tool.keeper().kept(asked),
             taken,
             traces: Arc::default(),
             around: Surroundings {
@@ -344,10 +416,13 @@ impl Run {
     }
 
     /// The way to run it, once, with the arguments that the governor hands over.
-    fn dispatch(self) -> Dispatch {
+    fn dispatch(mut self) -> Dispatch {
         let notes = Notes::default();
         notes.fact("arguments_sha256", Arc::clone(&self.asked));
         notes.fact("tool", Arc::clone(self.tool.facts()));
+        if let Some(kept) = self.kept.take() {
+            notes.fact("arguments", kept);
+        }
         let told = notes.clone();
         Dispatch {
             tool: self.function.clone(),
@@ -386,7 +461,11 @@ impl Run {
             notes.set("masked", true.into());
         }
         *self.traces.lock().unwrap_or_else(PoisonError::into_inner) = Some(traces);
-        let result = result?.to_string();
+        let result = result?;
+        if let Some(kept) = self.tool.keeper().kept(&result) {
+            notes.fact("result", kept);
+        }
+        let result = result.to_string();
         notes.fact("result_sha256", quoted_digest(&result));
         Ok(result)
     }

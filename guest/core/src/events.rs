@@ -113,19 +113,20 @@ pub fn local(
     }
 }
 
-/// The last event of a call whose governor failed, for the host that saw it fail: the tool did not
-/// run, or it did and this is all that is known.
+/// The last event of a call that a host ended itself, and why: its governor failed, or nobody was to
+/// be asked. The tool did not run, or it did and this is all that is known.
 #[must_use]
 pub fn broken(
     session: &Session,
     call: &ToolCall,
     random: [u8; 16],
     now: Timestamp,
+    cause: Cause,
     reason: &str,
     ran: Option<&ToolFailure>,
 ) -> Event {
     let decision = Decision {
-        verdict: Verdict::Block(Cause::GovernorFault),
+        verdict: Verdict::Block(cause),
         reason: reason.to_string(),
         evidence: Evidence::default(),
     };
@@ -236,6 +237,7 @@ fn write<'a>(
         call_id: scene.call.call_id.clone(),
         event_type,
         body,
+        reason: decision.map_or_else(String::new, |decision| decision.reason.clone()),
     }
 }
 

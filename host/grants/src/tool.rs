@@ -8,6 +8,7 @@ use crate::document::{Node, Table};
 use crate::error::{Problem, Warning};
 use crate::files::{BadFolder, FileGrant};
 use crate::grants::{Grants, Unused};
+use crate::keep::Keep;
 use crate::limits::LimitSettings;
 use crate::network::NetworkRule;
 use crate::rule::{self, DEFAULT_METHODS};
@@ -28,6 +29,8 @@ pub struct ToolConfig {
     pub sha256: Option<[u8; 32]>,
     /// What a call may use.
     pub limits: LimitSettings,
+    /// How much of its arguments and results the log keeps.
+    pub keep: Keep,
     /// What it may reach for.
     pub grants: Grants,
     /// Where all that is written.
@@ -85,6 +88,7 @@ impl ToolConfig {
             "component",
             "sha256",
             "limits",
+            "keep",
             "network",
             "files",
             "environment",
@@ -97,6 +101,7 @@ impl ToolConfig {
             limits: table
                 .optional("limits", LimitSettings::from_node)?
                 .unwrap_or_default(),
+            keep: table.optional("keep", Node::parsed)?.unwrap_or_default(),
             grants: Grants::default(),
             lines: Lines {
                 tool: node.at.line,

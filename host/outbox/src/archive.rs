@@ -191,6 +191,35 @@ impl Archive {
             .ok_or_else(|| StatusError(format!("no call begins with `{beginning}`")))
     }
 
+    /// Visits the records of a session, the oldest first; of a session that was resumed, all of them.
+    ///
+    /// # Errors
+    /// The log cannot be read, or only up to some record: those were visited.
+    pub fn session(
+        &self,
+        session: &str,
+        mut visitor: impl FnMut(Entry) -> ControlFlow<()>,
+    ) -> Result<(), StatusError> {
+        // There are far fewer beginnings than records, and an index of them.
+        let begun: Option<i64> = self
+            .connection
+            .query_row(
+                "SELECT min(seq) FROM event
+                 WHERE session_id = ?1 AND event_type = 'SESSION_START'",
+                [session],
+                |row| row.get(0),
+            )
+            .map_err(failed)?;
+        let Some(begun) = begun else {
+            return Ok(());
+        };
+        self.read(
+            "WHERE seq >= ?1 AND session_id = ?2",
+            params![begun, session],
+            |entry| Ok(visitor(entry)),
+        )
+    }
+
     /// How the log stands for each destination, by its name.
     ///
     /// # Errors

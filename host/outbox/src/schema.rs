@@ -44,6 +44,7 @@ CREATE TABLE event (
     facts       TEXT NOT NULL,                  -- what is not delivered
     body        TEXT NOT NULL
 ) STRICT;
+CREATE INDEX session_start ON event (session_id) WHERE event_type = 'SESSION_START';
 CREATE TABLE rejection (
     seq         INTEGER PRIMARY KEY,            -- of an event that its destination refused for good
     why         TEXT NOT NULL,

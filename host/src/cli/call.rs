@@ -11,6 +11,7 @@ use thoth_host::{Call, Hold, Mode, Outcome, Runtime, Tool, inert};
 use super::enforcer::stopped;
 use super::grants::{GrantArgs, LimitArgs, private};
 use super::progress::noticed;
+use super::session::SessionArgs;
 use super::settings::{IdentityArgs, PolicyArgs, StateArgs, call_id, duration};
 use super::{Exit, Usage, report};
 
@@ -54,6 +55,8 @@ pub(super) struct Args {
     state: StateArgs,
     #[command(flatten)]
     identity: IdentityArgs,
+    #[command(flatten)]
+    session: SessionArgs,
 }
 
 /// Runs the command.
@@ -105,7 +108,7 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     if observe {
         say!("thoth: observe mode: the call runs whatever the enforcer says");
     }
-    let session = runtime.session(identity);
+    let session = args.session.open(&runtime, identity).await?;
     let mut stop = std::pin::pin!(stopped());
     let mut call = tokio::select! {
         call = session.call_as(&tool, &name, &arguments, call_id()) => call?,
@@ -124,6 +127,7 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
             () = &mut stop => return interrupted(runtime, &name, Some(&token)).await,
         };
     }
+    session.end().await;
     print(&call, args.json)?;
     let left = runtime.close(DELIVERY).await;
     let why = left

@@ -223,6 +223,7 @@ impl GrantArgs {
             grant: Grant {
                 grants,
                 limits: Limits::default().with(&settings),
+                keep: configured.map(|tool| tool.keep).unwrap_or_default(),
                 secrets: (!sources.is_empty()).then(|| Arc::new(Secrets::new(sources))),
             },
             warnings,

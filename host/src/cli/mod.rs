@@ -12,6 +12,7 @@ mod lock;
 mod log;
 mod progress;
 mod report;
+mod session;
 mod settings;
 mod tools;
 

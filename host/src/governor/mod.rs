@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde_json::json;
 use thoth_core::{
     Cause, Decision, EmitError, Event, Evidence, FailureCause, Hold, Outcome, Refusal, Retry,
     Session, ToolCall, ToolFailure, Verdict,
@@ -31,7 +32,7 @@ pub(crate) use self::state::Dispatch;
 use self::state::{Active, GovernorState};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::outbox::{Open, Recorder};
+use crate::outbox::{Note, Open, Recorder};
 
 /// The governor's component, built from `guest/` by the build script.
 pub(crate) const COMPONENT: &[u8] = include_bytes!(env!("THOTH_GOVERNOR_WASM"));
@@ -118,10 +119,27 @@ impl Governors {
             })
             .await;
         unfinished.end();
-        match outcome {
-            Ok(outcome) => convert::outcome(outcome),
+        match outcome.map(convert::outcome) {
+            Ok(outcome) => {
+                if let Outcome::Pending(hold) = &outcome {
+                    self.held(session, call, hold).await;
+                }
+                outcome
+            }
             Err(broken) => self.broken(session, call, broken, &ran).await,
         }
+    }
+
+    /// Records that a call waits for a human. A log that cannot be written now does not let it run
+    /// later either.
+    async fn held(&self, session: &Session, call: &ToolCall, hold: &Hold) {
+        let told = json!({
+            "digest": hold.digest,
+            "reason": hold.reason,
+            "timeout_seconds": hold.timeout_seconds,
+        });
+        let note = Note::new("HOLD", session, Some(call), told);
+        let _ = self.recorder.keep(note).await;
     }
 
     /// Asks once about a held call, and runs it if it was approved.
@@ -132,7 +150,9 @@ impl Governors {
         hold: &Hold,
         dispatch: Dispatch,
     ) -> Outcome {
-        let active = Active::new(session, call, dispatch, true);
+        let mut active = Active::new(session, call, dispatch, true);
+        let told = json!({"digest": hold.digest});
+        active.approval = Some(Note::new("APPROVAL", session, Some(call), told));
         let ran = Arc::clone(&active.ran);
         let unfinished = self.unfinished(session, call, &ran);
         let (wit_session, wit_call, wit_hold) = (

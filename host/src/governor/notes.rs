@@ -87,6 +87,7 @@ mod tests {
             call_id: "c".into(),
             event_type: EventType::ToolCallPost,
             body: body.into(),
+            reason: String::new(),
         }
     }
 

@@ -14,7 +14,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::egress::{Egress, Service};
 use super::notes::Notes;
 use crate::clock::Clock;
-use crate::outbox::Recorder;
+use crate::outbox::{Note, Recorder};
 
 /// A governor is our own code, and small; these limits only catch a broken one.
 const MEMORY_MAX: usize = 256 << 20;
@@ -40,6 +40,8 @@ pub(super) struct Active {
     pub(super) ran: Arc<AtomicBool>,
     /// Whether this is a resumption, whose event went before the question was first asked.
     pub(super) recorded: bool,
+    /// What is recorded before a held call runs.
+    pub(super) approval: Option<Note>,
     /// The operator's choice to run whatever the answer.
     pub(super) observe: bool,
 }
@@ -94,6 +96,19 @@ impl GovernorState {
             .await?;
         active.recorded = true;
         Ok(())
+    }
+}
+
+impl GovernorState {
+    /// Records the approval of a held call before it runs.
+    pub(super) async fn keep(
+        &mut self,
+        approval: Option<Note>,
+    ) -> Result<(), thoth_outbox::AppendError> {
+        match approval {
+            Some(approval) => self.recorder.keep(approval).await,
+            None => Ok(()),
+        }
     }
 }
 
