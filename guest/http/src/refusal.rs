@@ -59,6 +59,7 @@ fn status(cause: Cause) -> u16 {
         | Cause::Tls
         | Cause::NotRecorded
         | Cause::Configuration
-        | Cause::GovernorFault => 503,
+        | Cause::GovernorFault
+        | Cause::Budget => 503,
     }
 }

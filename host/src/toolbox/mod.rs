@@ -88,6 +88,7 @@ impl Toolbox {
                 Ok(tool.map_or_else(Grant::default, |tool| Grant {
                     grants: tool.grants.clone(),
                     limits: Limits::default().with(&tool.limits),
+                    keep: tool.keep,
                     secrets: secrets.clone(),
                 }))
             }),
