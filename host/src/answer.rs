@@ -130,6 +130,9 @@ fn after_refusal(refusal: &Refusal) -> String {
             "nobody decided in time; call again to ask anew, and tell the user".into()
         }
         Cause::InvalidArguments => "correct the arguments and call again".into(),
+        Cause::Budget => {
+            "no call of this session runs any more; tell the user, who can begin a new one".into()
+        }
         Cause::InvalidModify | Cause::InvalidHold | Cause::Configuration => {
             "do not repeat this call; tell the user, whose operator must look at it".into()
         }
