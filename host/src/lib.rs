@@ -33,6 +33,7 @@ mod runtime;
 mod session;
 mod tool;
 pub mod toolbox;
+pub mod wrapping;
 
 pub use builder::{Builder, TIMEOUT};
 pub use dialect::{Dialect, Untellable};
