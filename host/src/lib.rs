@@ -35,6 +35,7 @@ mod runtime;
 mod session;
 mod tool;
 pub mod toolbox;
+pub mod wrapping;
 
 pub use budget::Budget;
 pub use builder::{Builder, TIMEOUT};

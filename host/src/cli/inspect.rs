@@ -1,17 +1,19 @@
 //! `thoth inspect`: what a component offers and what it could reach for, without running any of it.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 use thoth_host::grants::Grants;
-use thoth_host::{Inspector, Tool, default_cache_dir, inert};
+use thoth_host::wrapping::{self, Digest, Integrity, Seal};
+use thoth_host::{COMPONENT_MAX, Inspector, Tool, default_cache_dir, inert};
 
 use super::Exit;
 use super::grants::{ConfigArgs, GrantArgs, LimitArgs};
 use super::progress::noticed;
 use super::settings::jail;
+use super::wrap::read;
 
 /// Show a component's tools with their schemas, its imports and its digest. Nothing of it runs.
 #[derive(Debug, clap::Args)]
@@ -43,10 +45,16 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
         .granted(&config, &args.limits, &args.component, &[])?;
     granted.check(&tool)?;
     let grants = &granted.grant.grants;
+    let wrapped = Wrapped::of(&args.component, &tool)?;
     let text = if args.json {
-        format!("{:#}\n", document(&tool, grants))
+        let mut document = document(&tool, grants);
+        if let (Some(wrapped), Some(object)) = (&wrapped, document.as_object_mut()) {
+            object.insert("wrapped".to_owned(), wrapped.document());
+        }
+        format!("{document:#}\n")
     } else {
-        page(&tool, grants)
+        let wrapped = wrapped.map_or_else(String::new, |wrapped| wrapped.page());
+        page(&tool, grants, &wrapped)
     };
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -91,13 +99,90 @@ fn document(tool: &Tool, grants: &Grants) -> Value {
     })
 }
 
-fn page(tool: &Tool, grants: &Grants) -> String {
+/// That a component was wrapped, and whether it is as it was.
+struct Wrapped(Result<Seal, String>, Integrity);
+
+impl Wrapped {
+    fn of(path: &Path, tool: &Tool) -> Result<Option<Self>> {
+        let bytes = read(path, COMPONENT_MAX)?;
+        if Digest::of(&bytes).sha256 != tool.sha256() {
+            bail!("{} changed while it was read; try again", path.display());
+        }
+        Ok(wrapping::seal(&bytes).map(|seal| {
+            let integrity = match &seal {
+                Ok(seal) => wrapping::verify(&bytes, seal),
+                Err(why) => Integrity::Altered(why.clone()),
+            };
+            Self(seal, integrity)
+        }))
+    }
+
+    /// Whether it is intact, and why not.
+    fn integrity(&self) -> (&'static str, &str) {
+        match &self.1 {
+            Integrity::Intact => ("intact", ""),
+            Integrity::Altered(why) => ("altered", why),
+            Integrity::Unverified(why) => ("unverified", why),
+        }
+    }
+
+    fn is_known(seal: &Seal) -> bool {
+        let governor = match seal.adapter {
+            Some(_) => wrapping::GOVERNOR,
+            None => wrapping::HTTP_GOVERNOR,
+        };
+        seal.governor == Digest::of(governor)
+    }
+
+    fn document(&self) -> Value {
+        let (integrity, why) = self.integrity();
+        let seal = self.0.as_ref().ok();
+        json!({
+            "integrity": integrity,
+            "why": (!why.is_empty()).then_some(why),
+            "thoth": seal.map(|seal| &seal.thoth),
+            "component": seal.map(|seal| &seal.component),
+            "governor": seal.map(|seal| &seal.governor),
+            "governor_is_built_in": seal.map(Self::is_known),
+            "sees_environment": seal.map(|seal| &seal.keep_env),
+        })
+    }
+
+    fn page(&self) -> String {
+        let (integrity, why) = self.integrity();
+        let mut out = match &self.0 {
+            Ok(seal) => {
+                let whose = if Self::is_known(seal) {
+                    "the one of this thoth"
+                } else {
+                    "not one that this thoth knows"
+                };
+                format!(
+                    "\nwrapped by thoth {}\n  governor sha256:{}, {whose}\n  component sha256:{}\n",
+                    inert(&seal.thoth, 40),
+                    inert(&seal.governor.sha256, 64),
+                    inert(&seal.component.sha256, 64),
+                )
+            }
+            Err(_) => String::from("\nwrapped\n"),
+        };
+        out.push_str(&format!("  {integrity}"));
+        if !why.is_empty() {
+            out.push_str(&format!(": {}", inert(why, 300)));
+        }
+        out.push('\n');
+        out
+    }
+}
+
+fn page(tool: &Tool, grants: &Grants, wrapped: &str) -> String {
     let mut out = format!(
         "{} · {} · sha256:{}\n",
         tool.name(),
         size(tool.size()),
         tool.sha256()
     );
+    out.push_str(wrapped);
     out.push_str("\ntools\n");
     for definition in tool.definitions() {
         out.push_str(&format!("  {}\n", definition.usage()));

@@ -15,6 +15,7 @@ mod report;
 mod session;
 mod settings;
 mod tools;
+mod wrap;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,7 @@ pub(crate) struct Args {
 enum Command {
     Call(Box<call::Args>),
     Inspect(inspect::Args),
+    Wrap(wrap::Args),
     Lock(lock::Args),
     Tools(tools::Args),
     Init(init::Args),
@@ -123,6 +125,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Command::Call(args) => call::run(*args).await,
         Command::Inspect(args) => inspect::run(args).await,
+        Command::Wrap(args) => wrap::run(args),
         Command::Lock(args) => lock::run(args).await,
         Command::Tools(args) => tools::run(args).await,
         Command::Init(args) => init::run(args).await,

@@ -21,8 +21,9 @@ pub(crate) struct Composition(CompositionGraph);
 pub(crate) struct Instance(NodeId);
 
 impl Composition {
-    /// Puts a part inside. What it imports and one of the providers exports by the same name is taken
-    /// from there, from the first that does; everything else is asked of the host.
+    /// Puts a part inside. What it imports and one of the providers exports, in that version or one that
+    /// is compatible, is taken from there, from the first that does; everything else is asked of the
+    /// host.
     ///
     /// # Errors
     /// It is no component, or its types and a provider's do not agree.
@@ -45,19 +46,21 @@ impl Composition {
         let instance = graph.instantiate(package);
         graph.set_node_name(instance, part.name);
         for import in imports {
-            for provider in providers {
-                if !self.exports(*provider).contains(&import) {
-                    continue;
-                }
-                let graph = &mut self.0;
-                let export = graph
-                    .alias_instance_export(provider.0, &import)
-                    .map_err(Error::composition)?;
-                graph
-                    .set_instantiation_argument(instance, &import, export)
-                    .map_err(Error::composition)?;
-                break;
-            }
+            let provided = providers.iter().find_map(|provider| {
+                let mut exports = self.exports(*provider).into_iter();
+                let export = exports.find(|export| is_compatible(&import, export))?;
+                Some((provider.0, export))
+            });
+            let Some((provider, export)) = provided else {
+                continue;
+            };
+            let graph = &mut self.0;
+            let export = graph
+                .alias_instance_export(provider, &export)
+                .map_err(Error::composition)?;
+            graph
+                .set_instantiation_argument(instance, &import, export)
+                .map_err(Error::composition)?;
         }
         Ok(Instance(instance))
     }
@@ -90,5 +93,48 @@ impl Composition {
             let world = graph[package].ty();
             graph.types()[world].exports.keys().cloned().collect()
         })
+    }
+}
+
+/// Whether an export is what an import asks for: by the same name, of a version that semantic versioning
+/// takes for the same.
+fn is_compatible(import: &str, export: &str) -> bool {
+    if import == export {
+        return true;
+    }
+    let track = |name: &str| {
+        let (path, version) = name.split_once('@')?;
+        if version.contains('-') {
+            return None;
+        }
+        let mut numbers = version.split('.');
+        let (major, minor) = (numbers.next()?, numbers.next()?);
+        match (major, minor) {
+            ("0", "0") => None,
+            ("0", minor) => Some(format!("{path}@0.{minor}")),
+            (major, _) => Some(format!("{path}@{major}")),
+        }
+    };
+    track(import).is_some_and(|import| Some(import) == track(export))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compatible_as_semantic_versioning_has_it() {
+        for (import, export, expected) in [
+            ("a:b/c", "a:b/c", true),
+            ("a:b/c@0.2.1", "a:b/c@0.2.12", true),
+            ("a:b/c@1.0.0", "a:b/c@1.7.0", true),
+            ("a:b/c@0.2.0", "a:b/c@0.3.0", false),
+            ("a:b/c@0.0.1", "a:b/c@0.0.2", false),
+            ("a:b/c@0.2.0-rc", "a:b/c@0.2.0", false),
+            ("a:b/c@1.0.0", "a:b/d@1.0.0", false),
+            ("a:b/c@1.0.0", "a:b/c", false),
+        ] {
+            assert_eq!(is_compatible(import, export), expected, "{import} {export}");
+        }
     }
 }

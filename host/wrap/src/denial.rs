@@ -29,7 +29,7 @@ const DENIED: [&str; 11] = [
     "rejected",
 ];
 
-/// Names of a case for everything else.
+/// Names of a case for everything else, as a whole.
 const OTHER: [&str; 9] = [
     "other", "unknown", "internal", "failed", "failure", "error", "message", "custom", "generic",
 ];
@@ -219,11 +219,9 @@ fn guess(resolve: &Resolve, ty: &Type) -> Option<Value> {
                 .iter()
                 .filter_map(|case| Some((case.name.as_str(), guess(resolve, &case.ty?)?)))
                 .collect();
-            let named = |words: &[&str]| carrying.iter().find(|(name, _)| has_word(name, words));
-            let (name, val) = match carrying.as_slice() {
-                [only] => Some(only),
-                _ => named(&DENIED).or_else(|| named(&OTHER)),
-            }?;
+            let denied = carrying.iter().find(|(name, _)| has_word(name, &DENIED));
+            let other = || carrying.iter().find(|(name, _)| OTHER.contains(name));
+            let (name, val) = denied.or_else(other).or_else(|| carrying.first())?;
             Some(json!({ "tag": Name::new(name)?.json, "val": val }))
         }
         Meant::Defined(TypeDefKind::Record(record)) => {
@@ -270,9 +268,9 @@ fn neutral(resolve: &Resolve, ty: &Type) -> Option<Value> {
         },
         TypeDefKind::Flags(_) => Some(json!([])),
         TypeDefKind::Enum(cases) => {
-            let names = || cases.cases.iter().map(|case| case.name.as_str());
-            let named = |words: &[&str]| names().find(|name| has_word(name, words));
-            let name = named(&DENIED).or_else(|| named(&OTHER))?;
+            let mut names = cases.cases.iter().map(|case| case.name.as_str());
+            let denied = names.clone().find(|name| has_word(name, &DENIED));
+            let name = denied.or_else(|| names.find(|name| OTHER.contains(name)))?;
             Some(json!(Name::new(name)?.json))
         }
         _ => None,

@@ -1,8 +1,6 @@
 //! The form for HTTP services: a governor in front of a component that exports
 //! `wasi:http/incoming-handler`, with nothing in between.
 
-use std::collections::BTreeMap;
-
 use wit_parser::WorldItem;
 
 use crate::compose::{Composition, Part};

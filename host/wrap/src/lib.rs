@@ -23,6 +23,7 @@
 mod compose;
 mod denial;
 mod error;
+mod http;
 mod provider;
 mod room;
 mod seal;
@@ -38,6 +39,7 @@ use wit_parser::{Resolve, WorldId, WorldItem};
 use compose::{Composition, Part};
 pub use denial::{Answer, Denial, ErrorMap, error_map};
 pub use error::Error;
+pub use http::{Fronted, front};
 pub use seal::{Digest, Integrity, Refusal, Seal, seal, verify};
 use surface::{Exported, Governor, Surface};
 use types::Types;

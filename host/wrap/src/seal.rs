@@ -3,15 +3,16 @@
 //! A seal is no signature: whoever can write the file can write a seal. So [`verify`] does not take its
 //! word. It takes the parts out, puts them together again as `wrap` does, and compares every byte.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
 use wasm_encoder::{ComponentSection as _, CustomSection, Encode as _};
 use wasmparser::{Parser, Payload};
 
 use crate::denial::{Answer, ErrorMap};
 use crate::surface::Surface;
-use crate::{ADAPTER, Options, wrap};
+use crate::{ADAPTER, Options, front, wrap};
 
 /// The name of the custom section.
 const SECTION: &str = "thoth:wrap";
@@ -58,8 +59,8 @@ pub struct Seal {
     pub component: Digest,
     /// The governor inside.
     pub governor: Digest,
-    /// The core module that the adapter was made from.
-    pub adapter: Digest,
+    /// The core module that the adapter was made from; none in front of an HTTP service.
+    pub adapter: Option<Digest>,
     /// Everything before the seal.
     content: Digest,
     /// Names of the environment that the component sees.
@@ -100,10 +101,22 @@ impl Seal {
             thoth: env!("CARGO_PKG_VERSION").to_owned(),
             component: Digest::of(component),
             governor: Digest::of(governor),
-            adapter: Digest::of(ADAPTER),
+            adapter: Some(Digest::of(ADAPTER)),
             content: Digest::of(content),
             keep_env: options.keep_env.clone(),
             refusals,
+        }
+    }
+
+    pub(crate) fn of_service(
+        content: &[u8],
+        service: &[u8],
+        governor: &[u8],
+        options: &Options,
+    ) -> Self {
+        Self {
+            adapter: None,
+            ..Self::new(content, service, governor, options, BTreeMap::new())
         }
     }
 
@@ -166,18 +179,26 @@ pub fn verify(wrapped: &[u8], seal: &Seal) -> Integrity {
     let Some(governor) = part(&seal.governor) else {
         return altered("the governor that was sealed is not in it");
     };
-    if seal.adapter != Digest::of(ADAPTER) {
+    let is_known = seal.adapter.as_ref() == Some(&Digest::of(ADAPTER));
+    if !is_known && seal.adapter.is_some() {
         return Integrity::Unverified(format!(
             "Thoth {} wrapped it, and only that can make it again",
             seal.thoth
         ));
     }
     let options = Options {
-        errors: seal.answers(component),
+        errors: match seal.adapter {
+            Some(_) => seal.answers(component),
+            None => ErrorMap::new(),
+        },
         keep_env: seal.keep_env.clone(),
     };
-    match wrap(component, governor, &options) {
-        Ok(again) if again.bytes == wrapped => Integrity::Intact,
+    let again = match seal.adapter {
+        Some(_) => wrap(component, governor, &options).map(|again| again.bytes),
+        None => front(component, governor, &options).map(|again| again.bytes),
+    };
+    match again {
+        Ok(again) if again == wrapped => Integrity::Intact,
         Ok(_) => altered("its parts, put together again, are another component"),
         Err(error) => {
             Integrity::Altered(format!("its parts cannot be put together again: {error}"))

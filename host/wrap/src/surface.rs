@@ -121,7 +121,11 @@ impl Governor {
     }
 }
 
-fn decode(component: &[u8]) -> Result<(Resolve, WorldId), Error> {
+/// A component's types.
+///
+/// # Errors
+/// It is no component, or none that WIT can describe.
+pub(crate) fn decode(component: &[u8]) -> Result<(Resolve, WorldId), Error> {
     const MODULE: &[u8] = b"\0asm\x01\0\0\0";
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
     if component.starts_with(MODULE) {
