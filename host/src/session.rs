@@ -174,7 +174,8 @@ impl Session {
             retry_after_seconds: None,
             evidence: Evidence::default(),
         };
-        self.report(tool, call, Outcome::Refused(refusal), &Mutex::default())
+        let unused = Use::new(tool.sha256());
+        self.report(tool, call, Outcome::Refused(refusal), &Mutex::default(), unused)
     }
 
     /// The session's id.

@@ -26,7 +26,8 @@ permit (principal, action == Action::"call", resource == Tool::"export_text");
 @id("night") @decision("DEFER") @defer_seconds("3600") @reason("the ledger closes at night")
 permit (principal, action == Action::"call", resource == Tool::"close_books");
 @id("money") @decision("STEP_UP") @reason("a human looks at that")
-permit (principal, action == Action::"call", resource in [Tool::"transfer", Tool::"refund"]);
+permit (principal, action == Action::"call", resource)
+when { [Tool::"transfer", Tool::"refund"].contains(resource) };
 "#;
 
 /// The folder with the SDK, fetched once.
