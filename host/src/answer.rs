@@ -130,6 +130,9 @@ fn after_refusal(refusal: &Refusal) -> String {
             "nobody decided in time; call again to ask anew, and tell the user".into()
         }
         Cause::InvalidArguments => "correct the arguments and call again".into(),
+        Cause::Budget => {
+            "the session's budget is used up: do not call again, and tell the user".into()
+        }
         Cause::InvalidModify | Cause::InvalidHold | Cause::Configuration => {
             "do not repeat this call; tell the user, whose operator must look at it".into()
         }

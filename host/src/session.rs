@@ -175,7 +175,13 @@ impl Session {
             evidence: Evidence::default(),
         };
         let unused = Use::new(tool.sha256());
-        self.report(tool, call, Outcome::Refused(refusal), &Mutex::default(), unused)
+        self.report(
+            tool,
+            call,
+            Outcome::Refused(refusal),
+            &Mutex::default(),
+            unused,
+        )
     }
 
     /// The session's id.
