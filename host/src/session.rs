@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::budget::{Budget, Spent};
 use crate::clock::Clock;
 use crate::effects::CallEffects;
-use crate::governor::{Dispatch, Notes};
+use crate::governor::{Claim, Dispatch, Notes, Use};
 use crate::identity::Identity;
 use crate::outbox::{Note, quoted_digest};
 use crate::past::Past;
@@ -94,6 +94,8 @@ struct Pending {
     expires: Instant,
     /// Whether the call has run, in this copy of it or another: an approval is for one run.
     taken: Arc<AtomicBool>,
+    /// The same towards the enforcer, and so towards other processes.
+    used: Use,
 }
 
 /// A call that was not made: its arguments are the caller's mistake, and nobody was asked.
@@ -172,7 +174,14 @@ impl Session {
             retry_after_seconds: None,
             evidence: Evidence::default(),
         };
-        self.report(tool, call, Outcome::Refused(refusal), &Mutex::default())
+        let unused = Use::new(tool.sha256());
+        self.report(
+            tool,
+            call,
+            Outcome::Refused(refusal),
+            &Mutex::default(),
+            unused,
+        )
     }
 
     /// The session's id.
@@ -226,8 +235,10 @@ impl Session {
         let run = Run::new(&self.runtime, tool, &scope, &call, &value, Arc::default());
         let traces = Arc::clone(&run.traces);
         let governors = self.runtime.governors();
-        let outcome = governors.wrap_tool(&scope, &call, run.dispatch()).await;
-        Ok(self.report(tool, call, outcome, &traces))
+        let used = Use::new(tool.sha256());
+        let dispatch = run.dispatch(used.announce());
+        let outcome = governors.wrap_tool(&scope, &call, dispatch).await;
+        Ok(self.report(tool, call, outcome, &traces, used))
     }
 
     /// Asks the policy service about a call without making it, and without an event.
@@ -292,6 +303,7 @@ impl Session {
             hold,
             expires,
             taken,
+            used,
         } = pending;
         let scope = self.now();
         // As they were held: the governor refuses others.
@@ -300,8 +312,9 @@ impl Session {
         let run = Run::new(&self.runtime, &tool, &scope, &call, &asked, own);
         let traces = Arc::clone(&run.traces);
         let governors = self.runtime.governors();
-        let outcome = governors.resume(&scope, &call, &hold, run.dispatch()).await;
-        let mut report = self.report(&tool, call, outcome, &traces);
+        let dispatch = run.dispatch(used.claim(&scope, &call));
+        let outcome = governors.resume(&scope, &call, &hold, dispatch).await;
+        let mut report = self.report(&tool, call, outcome, &traces, used);
         if let Some(again) = &mut report.pending {
             again.expires = expires;
             again.taken = taken;
@@ -315,6 +328,7 @@ impl Session {
         call: ToolCall,
         outcome: Outcome,
         traces: &Mutex<Option<Traces>>,
+        used: Use,
     ) -> Call {
         if ran(&outcome) {
             let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
@@ -333,6 +347,7 @@ impl Session {
                         .timeout_seconds
                         .map_or(HOLD_TIMEOUT, |seconds| Duration::from_secs(seconds.into())),
                 taken: Arc::default(),
+                used,
             }),
             Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Refused(_) => None,
         };
@@ -399,6 +414,7 @@ impl Run {
             Arc::clone(scope),
             call.call_id.clone(),
             call.tool.clone(),
+            tool.sha256().to_owned(),
             clock.clone(),
         ));
         Self {
@@ -416,7 +432,7 @@ impl Run {
     }
 
     /// The way to run it, once, with the arguments that the governor hands over.
-    fn dispatch(mut self) -> Dispatch {
+    fn dispatch(mut self, claim: Claim) -> Dispatch {
         let notes = Notes::default();
         notes.fact("arguments_sha256", Arc::clone(&self.asked));
         notes.fact("tool", Arc::clone(self.tool.facts()));
@@ -427,6 +443,7 @@ impl Run {
         Dispatch {
             tool: self.function.clone(),
             notes,
+            claim: Some(claim),
             run: Box::new(move |arguments| {
                 Box::pin(async move { self.run(&arguments, &told).await })
             }),

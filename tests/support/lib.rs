@@ -11,6 +11,7 @@
     clippy::indexing_slicing
 )]
 
+pub mod browser;
 pub mod client;
 pub mod corpus;
 pub mod faultd;
@@ -22,6 +23,7 @@ pub mod toolchains;
 pub mod tools;
 pub mod web;
 
+pub use browser::Browser;
 pub use corpus::hostile;
 pub use faultd::{Answer, Faultd, Listener, Refused, Reply, Site, Step};
 pub use thoth::{Run, Thoth};

@@ -20,6 +20,7 @@ impl Active {
     ) -> Self {
         Self {
             notes: dispatch.notes.clone(),
+            claim: dispatch.claim.clone(),
             dispatch: Some(dispatch),
             call_id: call.call_id.clone(),
             ran: Arc::default(),

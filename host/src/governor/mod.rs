@@ -4,6 +4,7 @@
 //! time-out or a cancellation its store is dropped: it may be half way through something.
 
 mod bindings;
+mod claim;
 mod convert;
 mod egress;
 mod imports;
@@ -26,6 +27,7 @@ use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 
 use self::bindings::{Governor as Bindings, GovernorPre};
+pub(crate) use self::claim::{Claim, Use};
 pub(crate) use self::egress::Service;
 pub(crate) use self::notes::Notes;
 pub(crate) use self::state::Dispatch;
@@ -271,7 +273,8 @@ impl Governors {
         let mut warm = self.take().await.map_err(Broken::from)?;
         warm.calls += 1;
         let state = warm.store.data_mut();
-        state.egress.reset();
+        let claim = active.as_ref().and_then(|active| active.claim.clone());
+        state.egress.reset(claim);
         // A governor asks once and has as long again for everything else, and each of two events may
         // wait for the log's lock. While a tool runs its own limit counts.
         let limit = (self.timeout + MARGIN + APPEND) * 2;

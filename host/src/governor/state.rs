@@ -11,6 +11,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::claim::Claim;
 use super::egress::{Egress, Service};
 use super::notes::Notes;
 use crate::clock::Clock;
@@ -25,6 +26,8 @@ pub(crate) struct Dispatch {
     pub(crate) tool: String,
     /// What the host adds to the call's events.
     pub(crate) notes: Notes,
+    /// What the host adds to the questions about it.
+    pub(crate) claim: Option<Claim>,
     pub(crate) run: Box<dyn FnOnce(String) -> RunFuture + Send>,
 }
 
@@ -36,6 +39,7 @@ pub(super) struct Active {
     pub(super) dispatch: Option<Dispatch>,
     pub(super) call_id: String,
     pub(super) notes: Notes,
+    pub(super) claim: Option<Claim>,
     /// Whether the tool was started.
     pub(super) ran: Arc<AtomicBool>,
     /// Whether this is a resumption, whose event went before the question was first asked.
