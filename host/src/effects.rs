@@ -10,6 +10,7 @@ use thoth_core::events::Local;
 use thoth_core::{FailureCause, Hold, Outcome, Session as Scope, ToolCall, ToolFailure};
 use tokio::time::Instant;
 
+use crate::calling::{CallOptions, Stage as CallStage};
 use crate::clock::Clock;
 use crate::governor::{Dispatch, Notes};
 use crate::outbox::Open;
@@ -31,6 +32,7 @@ struct Parent {
     call_id: String,
     tool: String,
     clock: Clock,
+    options: CallOptions,
     effects: AtomicU32,
     masked: AtomicBool,
 }
@@ -42,6 +44,7 @@ impl CallEffects {
         call_id: String,
         tool: String,
         clock: Clock,
+        options: CallOptions,
     ) -> Self {
         Self(Arc::new(Parent {
             runtime,
@@ -49,6 +52,7 @@ impl CallEffects {
             call_id,
             tool,
             clock,
+            options,
             effects: AtomicU32::new(0),
             masked: AtomicBool::new(false),
         }))
@@ -189,6 +193,7 @@ impl Parent {
         let parked = match &outcome {
             Outcome::Pending(hold) => {
                 self.runtime.parked(call, hold);
+                self.options.tell(CallStage::Parked);
                 Some(self.clock.park())
             }
             Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Refused(_) => None,
@@ -209,7 +214,10 @@ impl Parent {
             }
             outcome = governors.resume(&self.scope, call, &hold, dispatch()).await;
         }
-        drop(parked);
+        if let Some(parked) = parked {
+            drop(parked);
+            self.options.tell(CallStage::Running);
+        }
         match outcome {
             Outcome::Completed(_) => Ok(()),
             Outcome::Failed(failure) => Err(failure.message),

@@ -18,6 +18,7 @@
 )]
 
 mod builder;
+mod calling;
 mod clock;
 mod effects;
 mod error;
@@ -25,12 +26,14 @@ mod folders;
 mod governor;
 mod identity;
 mod inspector;
+pub mod mcp;
 mod outbox;
 mod runtime;
 mod session;
 mod tool;
 
 pub use builder::{Builder, TIMEOUT};
+pub use calling::{CallOptions, Held, Stage, TraceParent};
 pub use error::Error;
 pub use folders::{default_cache_dir, default_config_file, default_state_dir, prepare_state_dir};
 pub use identity::Identity;

@@ -15,6 +15,7 @@ pub mod client;
 pub mod corpus;
 pub mod faultd;
 pub mod flags;
+pub mod mcp;
 pub mod table;
 pub mod thoth;
 pub mod toolchains;
@@ -23,6 +24,7 @@ pub mod web;
 
 pub use corpus::hostile;
 pub use faultd::{Answer, Faultd, Listener, Refused, Reply, Site, Step};
+pub use mcp::Mcp;
 pub use thoth::{Run, Thoth};
 pub use toolchains::{Language, fetcher, is_here};
 pub use tools::tool;

@@ -6,6 +6,7 @@ mod enforcer;
 mod grants;
 mod inspect;
 mod report;
+mod serve;
 mod settings;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ pub(crate) struct Args {
 enum Command {
     Call(Box<call::Args>),
     Inspect(inspect::Args),
+    Serve(Box<serve::Args>),
     #[command(subcommand)]
     Enforcer(enforcer::Command),
     #[command(subcommand)]
@@ -107,6 +109,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Command::Call(args) => call::run(*args).await,
         Command::Inspect(args) => inspect::run(args).await,
+        Command::Serve(args) => serve::run(*args).await,
         Command::Enforcer(command) => enforcer::run(command).await,
         Command::Approvals(command) => approvals::run(command).await,
     }
@@ -129,7 +132,8 @@ pub(crate) fn log(verbose: bool) {
     } else {
         level.unwrap_or("error")
     };
-    let filter = tracing_subscriber::EnvFilter::new(level);
+    // The protocol's own crate would log arguments and results whole.
+    let filter = tracing_subscriber::EnvFilter::new(format!("{level},rmcp=error"));
     let _already_set = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
