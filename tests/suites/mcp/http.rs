@@ -140,7 +140,8 @@ fn web_pages_and_other_hosts_are_kept_out() {
         let response = served.post(&[own[0], ("host", host)], &hello());
         assert!(matches!(response.status, 400 | 403), "{host}: {response:?}");
     }
-    let headers = [own[0], ("content-type", "text/plain")];
+    let accept = ("accept", "application/json, text/event-stream");
+    let headers = [own[0], accept, ("content-type", "text/plain")];
     let body = hello().to_string();
     let text = client::request(&served.url, "POST", "/mcp", &headers, body.as_bytes());
     assert!(matches!(text.status, 400 | 415), "{text:?}");
