@@ -18,6 +18,8 @@ pub enum Stage {
     Running,
     /// The tool runs, and stands still until a human decides about an effect of it.
     Parked,
+    /// The tool has ended, and that is recorded.
+    Ended,
 }
 
 /// What a caller says about one call. Nothing of it is identity, and nothing of it can allow anything.

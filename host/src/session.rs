@@ -433,6 +433,7 @@ impl Run {
         around.clock.restart(self.tool.time());
         self.options.tell(Stage::Running);
         let Ran { result, traces } = self.tool.run(&self.function, &arguments, around).await;
+        self.options.tell(Stage::Ended);
         notes.set("usage", traces.usage.to_json());
         tracing::debug!(tool = self.function, usage = ?traces.usage, "the tool ended");
         if traces.masked {

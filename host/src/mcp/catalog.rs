@@ -82,11 +82,13 @@ impl Catalog {
 
 impl Offered {
     fn new(tool: &Tool, definition: &Definition) -> Self {
-        let docs = readable(&definition.description, DESCRIPTION_MAX);
-        let description = (!docs.is_empty()).then_some(docs);
+        let mut description = readable(&definition.description, DESCRIPTION_MAX);
+        if description.is_empty() {
+            description = format!("{}. Its author wrote no description.", definition.usage());
+        }
         let input = Arc::new(object(&definition.input_schema));
         let name = definition.name.clone();
-        let mut listed = Listed::new_with_raw(name, description.map(Into::into), input);
+        let mut listed = Listed::new(name, description, input);
         listed.title = Some(title(definition));
         let mut listed_for_older = listed.clone();
         let mut wraps = false;

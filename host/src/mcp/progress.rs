@@ -7,7 +7,7 @@ use rmcp::RoleServer;
 use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::service::{Peer, RequestContext};
 use thoth_core::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::mpsc;
 
 use crate::calling::Stage;
 use crate::tool::inert;
@@ -18,34 +18,42 @@ const AGAIN: Duration = Duration::from_secs(10);
 /// How long the last notification may hold up the answer.
 const LAST: Duration = Duration::from_secs(1);
 
-/// The progress of one request.
+/// What is said of one request and not told yet; more is not told at all.
+const SAID_MAX: usize = 64;
+
+/// Where the progress of one request is said.
 #[derive(Debug, Clone)]
-pub(super) struct Progress {
-    /// None where the client does not want to know.
-    told: Option<watch::Sender<String>>,
+pub(super) struct Progress(Option<mpsc::Sender<String>>);
+
+/// Whom it is told.
+#[derive(Debug)]
+pub(super) struct Listener {
+    said: mpsc::Receiver<String>,
     peer: Peer<RoleServer>,
+    /// None where the client does not want to know.
     token: Option<ProgressToken>,
+    count: f64,
+}
+
+/// The progress of a request.
+pub(super) fn of(context: &RequestContext<RoleServer>) -> (Progress, Listener) {
+    let (sender, said) = mpsc::channel(SAID_MAX);
+    let token = context.meta.get_progress_token();
+    let progress = Progress(token.is_some().then_some(sender));
+    let listener = Listener {
+        said,
+        peer: context.peer.clone(),
+        token,
+        count: 0.0,
+    };
+    (progress, listener)
 }
 
 impl Progress {
-    pub(super) fn of(context: &RequestContext<RoleServer>) -> Self {
-        let token = context.meta.get_progress_token();
-        Self {
-            told: token.is_some().then(|| watch::Sender::new(String::new())),
-            peer: context.peer.clone(),
-            token,
-        }
-    }
-
     /// Says what is happening.
     pub(super) fn say(&self, what: impl Into<String>) {
-        if let Some(told) = &self.told {
-            let what = inert(&what.into(), 300);
-            told.send_if_modified(|said| {
-                let changed = *said != what;
-                *said = what;
-                changed
-            });
+        if let Some(said) = &self.0 {
+            let _too_much = said.try_send(inert(&what.into(), 300));
         }
     }
 
@@ -55,48 +63,60 @@ impl Progress {
             Stage::Deciding => "waiting for a decision",
             Stage::Running => "running",
             Stage::Parked => "running, and waiting for an approval of what the tool wants to do",
+            Stage::Ended => "recording what came of it",
         });
     }
 
     /// Says that a human is waited for, so long at most.
     pub(super) fn waits(&self, left: Duration, reason: &str) {
-        if self.told.is_some() {
+        if self.0.is_some() {
             self.say(format!("waiting for approval until {}: {reason}", at(left)));
         }
     }
+}
 
-    /// Notifies the client while something is done. No notification comes after it is.
-    pub(super) async fn during<T>(&self, work: impl Future<Output = T>) -> T {
-        let (Some(told), Some(token)) = (&self.told, &self.token) else {
-            return work.await;
-        };
-        let mut told = told.subscribe();
-        told.mark_changed();
+impl Listener {
+    /// Notifies the client while something is done. All that was said is told before it is, and nothing
+    /// after.
+    pub(super) async fn during<T>(mut self, work: impl Future<Output = T>) -> T {
         let mut work = pin!(work);
-        let mut count = 0.0;
-        loop {
+        if self.token.is_none() {
+            return work.await;
+        }
+        let mut what = String::new();
+        let done = loop {
             tokio::select! {
                 biased;
-                done = &mut work => return done,
-                // The sender is ours, so there is always another change to wait for.
-                _ = told.changed() => {}
+                done = &mut work => break done,
+                Some(said) = self.said.recv() => what = said,
                 () = tokio::time::sleep(AGAIN) => {}
             }
-            let what = told.borrow_and_update().clone();
-            if what.is_empty() {
-                continue;
-            }
-            count += 1.0;
-            let progress = ProgressNotificationParam::new(token.clone(), count).with_message(what);
-            let mut notified = pin!(self.peer.notify_progress(progress));
+            let mut told = pin!(self.tell(what.clone()));
             tokio::select! {
                 done = &mut work => {
-                    let _gone = tokio::time::timeout(LAST, notified).await;
-                    return done;
+                    let _gone = tokio::time::timeout(LAST, told).await;
+                    break done;
                 }
-                _told_or_gone = &mut notified => {}
+                () = &mut told => {}
             }
-        }
+        };
+        let rest = async {
+            while let Ok(said) = self.said.try_recv() {
+                self.tell(said).await;
+            }
+        };
+        let _gone = tokio::time::timeout(LAST, rest).await;
+        done
+    }
+
+    async fn tell(&mut self, what: String) {
+        let Some(token) = self.token.clone().filter(|_| !what.is_empty()) else {
+            return;
+        };
+        self.count += 1.0;
+        let progress = ProgressNotificationParam::new(token, self.count).with_message(what);
+        // A client that is gone is noticed where its answer is due.
+        let _gone = self.peer.notify_progress(progress).await;
     }
 }
 

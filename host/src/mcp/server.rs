@@ -20,7 +20,7 @@ use super::approval::{Asking, Held};
 use super::catalog::{Catalog, Collision, Offered};
 use super::held::{Binding, Holds};
 use super::lines::Lines;
-use super::progress::Progress;
+use super::progress::{self, Progress};
 use crate::calling::{CallOptions, TraceParent};
 use crate::error::Error;
 use crate::identity::Identity;
@@ -339,9 +339,9 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let progress = Progress::of(&context);
+        let (progress, listener) = progress::of(&context);
         let catalog = tokio::select! {
-            catalog = progress.during(self.catalog(&progress)) => catalog?,
+            catalog = listener.during(self.catalog(&progress)) => catalog?,
             () = context.ct.cancelled() => return Err(cancelled()),
             () = self.gone.cancelled() => return Err(cancelled()),
         };
@@ -356,11 +356,11 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let progress = Progress::of(&context);
+        let (progress, listener) = progress::of(&context);
         let work = self.governed(request, &context, &progress);
         // Dropped, the call stops, and an event says so.
         tokio::select! {
-            answer = progress.during(work) => answer,
+            answer = listener.during(work) => answer,
             () = context.ct.cancelled() => Err(cancelled()),
             () = self.gone.cancelled() => Err(cancelled()),
         }
