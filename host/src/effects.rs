@@ -10,6 +10,7 @@ use thoth_core::events::Local;
 use thoth_core::{FailureCause, Hold, Outcome, Session as Scope, ToolCall, ToolFailure};
 use tokio::time::Instant;
 
+use crate::calling::{CallOptions, Stage as CallStage};
 use crate::clock::Clock;
 use crate::governor::{Claim, Dispatch, Notes, Use};
 use crate::outbox::{Open, quoted_digest};
@@ -33,6 +34,7 @@ struct Parent {
     /// The SHA-256 of the tool's component.
     component: String,
     clock: Clock,
+    options: CallOptions,
     effects: AtomicU32,
     masked: AtomicBool,
 }
@@ -45,6 +47,7 @@ impl CallEffects {
         tool: String,
         component: String,
         clock: Clock,
+        options: CallOptions,
     ) -> Self {
         Self(Arc::new(Parent {
             runtime,
@@ -53,6 +56,7 @@ impl CallEffects {
             tool,
             component,
             clock,
+            options,
             effects: AtomicU32::new(0),
             masked: AtomicBool::new(false),
         }))
@@ -196,6 +200,7 @@ impl Parent {
         let parked = match &outcome {
             Outcome::Pending(hold) => {
                 self.runtime.parked(call, hold);
+                self.options.tell(CallStage::Parked);
                 Some(self.clock.park())
             }
             Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Refused(_) => None,
@@ -218,7 +223,10 @@ impl Parent {
             let asking = once(call, notes, &act, claim);
             outcome = governors.resume(&self.scope, call, &hold, asking).await;
         }
-        drop(parked);
+        if let Some(parked) = parked {
+            drop(parked);
+            self.options.tell(CallStage::Running);
+        }
         match outcome {
             Outcome::Completed(_) => Ok(()),
             Outcome::Failed(failure) => Err(failure.message),

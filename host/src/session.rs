@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use thoth_core::{
-    Cause, Decision, Evidence, FailureCause, Hold, Outcome, Refusal, Session as Scope, ToolCall,
+    Cause, Decision, Evidence, FailureCause, Outcome, Refusal, Session as Scope, ToolCall,
     ToolFailure,
 };
 use thoth_outbox::AppendError;
@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::budget::{Budget, Spent};
+use crate::calling::{CallOptions, Held, Stage};
 use crate::clock::Clock;
 use crate::effects::CallEffects;
 use crate::governor::{Claim, Dispatch, Notes, Use};
@@ -90,12 +91,14 @@ pub struct Call {
 struct Pending {
     tool: Tool,
     call: ToolCall,
-    hold: Hold,
-    expires: Instant,
-    /// Whether the call has run, in this copy of it or another: an approval is for one run.
-    taken: Arc<AtomicBool>,
-    /// The same towards the enforcer, and so towards other processes.
-    used: Use,
+    held: Held,
+}
+
+impl Call {
+    /// What it takes to come back to the call, if it is held, for a caller that keeps its arguments.
+    pub fn held(&self) -> Option<&Held> {
+        self.pending.as_ref().map(|pending| &pending.held)
+    }
 }
 
 /// A call that was not made: its arguments are the caller's mistake, and nobody was asked.
@@ -108,6 +111,9 @@ pub enum CallError {
     /// The arguments do not fit the tool's parameters, and where.
     #[error("{0}")]
     Arguments(String),
+    /// It came back to a hold that is for another tool.
+    #[error("this hold is for another tool")]
+    OtherTool,
 }
 
 impl Session {
@@ -189,6 +195,12 @@ impl Session {
         &self.scope.session_id
     }
 
+    /// Tenant, agent and user, apart from each other.
+    pub(crate) fn principal(&self) -> String {
+        let scope = &self.scope;
+        serde_json::json!([scope.tenant_id, scope.agent_id, scope.user_id]).to_string()
+    }
+
     /// Names of the tools that ran in this session, oldest first, at most [`HISTORY`].
     pub fn history(&self) -> Vec<String> {
         let history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
@@ -219,20 +231,33 @@ impl Session {
         arguments: &str,
         call_id: String,
     ) -> Result<Call, CallError> {
-        let value = thoth_core::json::parse(arguments.as_bytes())
-            .map_err(|error| CallError::Json(error.to_string()))?;
-        tool.check(name, &value).map_err(CallError::Arguments)?;
-        let call = ToolCall {
-            call_id,
-            tool: name.into(),
-            arguments: arguments.into(),
-        };
+        let options = CallOptions::new().call_id(call_id);
+        self.call_with(tool, name, arguments, options).await
+    }
+
+    /// As [`Self::call`], with what the caller says about it.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    ///
+    /// # Cancel safety
+    /// As [`Self::call`].
+    pub async fn call_with(
+        &self,
+        tool: &Tool,
+        name: &str,
+        arguments: &str,
+        mut options: CallOptions,
+    ) -> Result<Call, CallError> {
+        let call_id = options.call_id.take();
+        let (call, value) = checked(tool, name, arguments, call_id)?;
         self.begin().await;
         if let Err(why) = self.spent.ask(&self.budget) {
             return Ok(self.over_budget(tool, call, why).await);
         }
-        let scope = self.now();
-        let run = Run::new(&self.runtime, tool, &scope, &call, &value, Arc::default());
+        let scope = self.now(&options);
+        let taken = Arc::default();
+        let run = Run::new(&self.runtime, tool, &scope, &call, &value, taken, options);
         let traces = Arc::clone(&run.traces);
         let governors = self.runtime.governors();
         let used = Use::new(tool.sha256());
@@ -251,24 +276,47 @@ impl Session {
         name: &str,
         arguments: &str,
     ) -> Result<Decision, CallError> {
-        let value = thoth_core::json::parse(arguments.as_bytes())
-            .map_err(|error| CallError::Json(error.to_string()))?;
-        tool.check(name, &value).map_err(CallError::Arguments)?;
-        let call = ToolCall {
-            call_id: Uuid::new_v4().to_string(),
-            tool: name.into(),
-            arguments: arguments.into(),
-        };
-        Ok(self.runtime.governors().enforce(&self.now(), &call).await)
+        let (call, _) = checked(tool, name, arguments, None)?;
+        let scope = self.now(&CallOptions::default());
+        Ok(self.runtime.governors().enforce(&scope, &call).await)
     }
 
     /// Asks once about a held call, and runs it if it was approved. A call that is not pending
     /// comes back as it is.
     pub async fn resume(&self, call: Call) -> Call {
         match call.pending.clone() {
-            Some(pending) => self.ask(pending).await,
+            Some(pending) => self.ask(pending, CallOptions::default()).await,
             None => call,
         }
+    }
+
+    /// Asks once about a held call of this session, and runs it if it was approved. The arguments must
+    /// be those that were held: a hold is for their digest, and anything else is refused.
+    ///
+    /// # Errors
+    /// As [`Self::call`], and if the tool is not the one that was held.
+    ///
+    /// # Cancel safety
+    /// As [`Self::call`]; a hold whose run had begun is used up.
+    pub async fn resume_held(
+        &self,
+        tool: &Tool,
+        name: &str,
+        arguments: &str,
+        held: &Held,
+        options: CallOptions,
+    ) -> Result<Call, CallError> {
+        if held.sha256 != tool.sha256() || held.name != name {
+            return Err(CallError::OtherTool);
+        }
+        let (call, _) = checked(tool, name, arguments, Some(held.call_id.clone()))?;
+        let mut held = held.clone();
+        if Instant::now() >= held.expires {
+            // The last question: who is still undecided then never will be.
+            held.hold.timeout_seconds = Some(0);
+        }
+        let tool = tool.clone();
+        Ok(self.ask(Pending { tool, call, held }, options).await)
     }
 
     /// Asks about a held call until it is decided, its hold expires, or `limit` is over: then it
@@ -282,42 +330,36 @@ impl Session {
             if given_up.is_some_and(|end| now >= end) {
                 break;
             }
-            if now >= pending.expires {
+            let expires = pending.held.expires;
+            if now >= expires {
                 // The last question: who is still undecided then never will be.
-                pending.hold.timeout_seconds = Some(0);
-                call = self.ask(pending).await;
+                pending.held.hold.timeout_seconds = Some(0);
+                call = self.ask(pending, CallOptions::default()).await;
                 break;
             }
-            let end = given_up.map_or(pending.expires, |end| end.min(pending.expires));
+            let end = given_up.map_or(expires, |end| end.min(expires));
             tokio::time::sleep_until((now + pause).min(end)).await;
             pause = (pause * 2).min(POLL_MAX);
-            call = self.ask(pending).await;
+            call = self.ask(pending, CallOptions::default()).await;
         }
         call
     }
 
-    async fn ask(&self, pending: Pending) -> Call {
-        let Pending {
-            tool,
-            call,
-            hold,
-            expires,
-            taken,
-            used,
-        } = pending;
-        let scope = self.now();
+    async fn ask(&self, pending: Pending, options: CallOptions) -> Call {
+        let Pending { tool, call, held } = pending;
+        let scope = self.now(&options);
         // As they were held: the governor refuses others.
         let asked = thoth_core::json::parse(call.arguments.as_bytes()).unwrap_or_default();
-        let own = Arc::clone(&taken);
-        let run = Run::new(&self.runtime, &tool, &scope, &call, &asked, own);
+        let taken = Arc::clone(&held.taken);
+        let run = Run::new(&self.runtime, &tool, &scope, &call, &asked, taken, options);
         let traces = Arc::clone(&run.traces);
         let governors = self.runtime.governors();
-        let dispatch = run.dispatch(used.claim(&scope, &call));
-        let outcome = governors.resume(&scope, &call, &hold, dispatch).await;
-        let mut report = self.report(&tool, call, outcome, &traces, used);
+        let dispatch = run.dispatch(held.used.claim(&scope, &call));
+        let outcome = governors.resume(&scope, &call, &held.hold, dispatch).await;
+        let mut report = self.report(&tool, call, outcome, &traces, held.used);
         if let Some(again) = &mut report.pending {
-            again.expires = expires;
-            again.taken = taken;
+            again.held.expires = held.expires;
+            again.held.taken = held.taken;
         }
         report
     }
@@ -341,13 +383,18 @@ impl Session {
             Outcome::Pending(hold) => Some(Pending {
                 tool: tool.clone(),
                 call: call.clone(),
-                hold: hold.clone(),
-                expires: Instant::now()
-                    + hold
-                        .timeout_seconds
-                        .map_or(HOLD_TIMEOUT, |seconds| Duration::from_secs(seconds.into())),
-                taken: Arc::default(),
-                used,
+                held: Held {
+                    sha256: tool.sha256().into(),
+                    name: call.tool.clone(),
+                    call_id: call.call_id.clone(),
+                    hold: hold.clone(),
+                    expires: Instant::now()
+                        + hold
+                            .timeout_seconds
+                            .map_or(HOLD_TIMEOUT, |seconds| Duration::from_secs(seconds.into())),
+                    taken: Arc::default(),
+                    used,
+                },
             }),
             Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Refused(_) => None,
         };
@@ -365,12 +412,33 @@ impl Session {
         }
     }
 
-    /// The session as it is now, with its history.
-    fn now(&self) -> Arc<Scope> {
+    /// The session as it is now, with its history and the call's trace.
+    fn now(&self, options: &CallOptions) -> Arc<Scope> {
         let mut scope = self.scope.clone();
         scope.history = self.history();
+        if let Some(parent) = &options.trace_parent {
+            scope.metadata = parent.within(scope.metadata);
+        }
         Arc::new(scope)
     }
+}
+
+/// A call whose arguments fit the tool, and those.
+fn checked(
+    tool: &Tool,
+    name: &str,
+    arguments: &str,
+    call_id: Option<String>,
+) -> Result<(ToolCall, Value), CallError> {
+    let value = thoth_core::json::parse(arguments.as_bytes())
+        .map_err(|error| CallError::Json(error.to_string()))?;
+    tool.check(name, &value).map_err(CallError::Arguments)?;
+    let call = ToolCall {
+        call_id: call_id.unwrap_or_else(|| Uuid::new_v4().to_string()),
+        tool: name.into(),
+        arguments: arguments.into(),
+    };
+    Ok((call, value))
 }
 
 /// Whether the tool ran, well or not: that is what history records.
@@ -397,6 +465,7 @@ struct Run {
     taken: Arc<AtomicBool>,
     traces: Arc<Mutex<Option<Traces>>>,
     around: Surroundings,
+    options: CallOptions,
 }
 
 impl Run {
@@ -407,7 +476,9 @@ impl Run {
         call: &ToolCall,
         asked: &Value,
         taken: Arc<AtomicBool>,
+        options: CallOptions,
     ) -> Self {
+        options.tell(Stage::Deciding);
         let clock = Clock::new(tool.time());
         let effects = Arc::new(CallEffects::new(
             runtime.clone(),
@@ -416,6 +487,7 @@ impl Run {
             call.tool.clone(),
             tool.sha256().to_owned(),
             clock.clone(),
+            options.clone(),
         ));
         Self {
             tool: tool.clone(),
@@ -428,6 +500,7 @@ impl Run {
                 clock,
                 effects: Some(effects),
             },
+            options,
         }
     }
 
@@ -471,7 +544,9 @@ impl Run {
         let around = self.around;
         // Until now it waited for a decision, which has its own deadline.
         around.clock.restart(self.tool.time());
+        self.options.tell(Stage::Running);
         let Ran { result, traces } = self.tool.run(&self.function, &arguments, around).await;
+        self.options.tell(Stage::Ended);
         notes.set("usage", traces.usage.to_json());
         tracing::debug!(tool = self.function, usage = ?traces.usage, "the tool ended");
         if traces.masked {

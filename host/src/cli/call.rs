@@ -129,27 +129,11 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     }
     session.end().await;
     print(&call, args.json)?;
-    let left = runtime.close(DELIVERY).await;
-    let why = left
-        .last_error
-        .map(|error| format!(" ({})", inert(&error, 300)))
-        .unwrap_or_default();
-    if left.waiting > 0 {
-        say!(
-            "thoth: {} not delivered yet{why}; the next run delivers what is left",
-            events(left.waiting)
-        );
-    }
-    if left.refused > 0 {
-        say!(
-            "thoth: {} refused by the enforcer for good{why}; they stay in the log",
-            events(left.refused)
-        );
-    }
+    report::tell_undelivered(&runtime.close(DELIVERY).await);
     Ok(report::exit(&call))
 }
 
-fn how_to_approve(hold: &Hold, is_embedded: bool, folder: Option<&Path>) -> String {
+pub(super) fn how_to_approve(hold: &Hold, is_embedded: bool, folder: Option<&Path>) -> String {
     match &hold.approval_url {
         Some(url) => format!("approve it at {url}"),
         None if is_embedded => {
@@ -175,10 +159,6 @@ async fn interrupted(runtime: Runtime, name: &str, token: Option<&str>) -> Resul
     );
     runtime.close(DELIVERY).await;
     Ok(Exit::Host)
-}
-
-fn events(count: u64) -> String {
-    format!("{count} event{}", if count == 1 { "" } else { "s" })
 }
 
 fn print(call: &Call, json: bool) -> Result<()> {
