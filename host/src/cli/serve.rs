@@ -4,25 +4,23 @@ use std::fs::File;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use thoth_host::grants::Config;
-use thoth_host::{Hold, Mode, Runtime, Tool, inert, mcp};
+use thoth_host::toolbox::{LOOK_EVERY, Tools};
+use thoth_host::{Hold, Mode, inert, mcp};
 
 use tokio::net::TcpListener;
 
 use super::call::how_to_approve;
 use super::enforcer::stopped;
-use super::grants::{GrantArgs, Granted, LimitArgs, private};
+use super::grants::{GrantArgs, LimitArgs, private};
 use super::settings::{IdentityArgs, PolicyArgs, StateArgs, duration};
 use super::{Exit, Usage, report};
 
 /// How long the command waits for its events to be delivered.
 const DELIVERY: Duration = Duration::from_secs(2);
-
-/// The most components of one server.
-const COMPONENTS_MAX: usize = 256;
 
 /// Serve components to an agent host over MCP; every call is decided by the enforcer before it runs.
 ///
@@ -79,18 +77,24 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
     let observe = identity.mode == Mode::Observe;
     let state = args.state.dir(settings)?;
     let private = private(settings, &state, args.policy.policy_file());
-    let components = components(&args.components, &config)?;
-    if components.len() > 1 && args.grants.is_given() {
+    if args.components.is_empty() && config.tools.is_empty() {
+        let why = "there is no component to serve: name components or folders, or list tools in thoth.toml";
+        return Err(Usage(why.into()).into());
+    }
+    let is_one = match args.components.as_slice() {
+        [] => config.tools.len() == 1,
+        [only] => !only.is_dir(),
+        _ => false,
+    };
+    if args.grants.is_given() && !is_one {
         let why =
             "grants by flags are for one component: grant several what each needs in thoth.toml";
         return Err(Usage(why.into()).into());
     }
-    let mut granted = Vec::new();
-    for component in components {
-        let grant = args
-            .grants
-            .granted(&config, &args.limits, &component, &private)?;
-        granted.push((component, grant));
+    for component in args.components.iter().filter(|path| path.is_file()) {
+        // What is wrong with a flag is said before anything starts.
+        args.grants
+            .granted(&config, &args.limits, component, &private)?;
     }
     let is_embedded = args.policy.is_embedded(settings);
     if args.client_approves && !is_embedded {
@@ -131,10 +135,43 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
             Some((listener, http)) => server.serve_http(listener, http, stopped()).await,
         }
     };
+    let places = &args.components;
+    let toolbox = args.state.config.toolbox(config.clone());
+    let toolbox = places
+        .iter()
+        .fold(toolbox, |toolbox, place| toolbox.place(place));
+    let (grants, limits) = (args.grants, args.limits);
+    let granted = Arc::new(move |path: &Path| grants.granted(&config, &limits, path, &private));
+    let granting = Arc::clone(&granted);
+    let toolbox = toolbox.granting(move |path| {
+        let granted = granting(path).map_err(|error| thoth_host::Error::Setting {
+            what: "a grant".into(),
+            why: error.to_string(),
+        })?;
+        Ok(granted.grant)
+    });
     let loading = async {
-        let tools = load(&runtime, &granted).await?;
-        server.offer(&tools)?;
-        // Whoever listens goes on until the other future ends.
+        let tools = toolbox.load(&runtime).await?;
+        if tools.is_empty() {
+            if let Some(refused) = tools.refused().first() {
+                anyhow::bail!("{}", inert(&refused.why.to_string(), 1_000));
+            }
+            return Err(Usage("there is no tool in what is to be served".into()).into());
+        }
+        for component in tools.components() {
+            granted(component.path)?.check(component.tool)?;
+        }
+        tell(&tools);
+        server.offer(&tools);
+        let failed =
+            |error: &thoth_host::Error| say!("thoth: {}", inert(&error.to_string(), 1_000));
+        let mut changes = toolbox.watch(runtime.clone(), tools, LOOK_EVERY, failed);
+        while changes.changed().await.is_ok() {
+            let tools = Arc::clone(&changes.borrow_and_update());
+            tell(&tools);
+            server.offer(&tools);
+        }
+        // Whoever is served goes on with what there is.
         std::future::pending::<Result<()>>().await
     };
     let served = tokio::select! {
@@ -192,83 +229,20 @@ async fn listen(address: SocketAddr, args: &Args) -> Result<(TcpListener, mcp::H
 /// The shortest token that is taken, in characters.
 const TOKEN_MIN: usize = 16;
 
-/// The components to serve, each once: folders are taken apart, in the order of their names.
-fn components(named: &[PathBuf], config: &Config) -> Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for path in named {
-        if path.is_dir() {
-            found.extend(folder(path)?);
-        } else {
-            found.push(path.clone());
-        }
+/// Tells what an operator should know about what is offered, and what is not and why.
+fn tell(tools: &Tools) {
+    for refused in tools.refused() {
+        say!("thoth: {}", inert(&refused.why.to_string(), 1_000));
     }
-    if named.is_empty() {
-        found.extend(config.tools.iter().map(|tool| tool.component.clone()));
-    }
-    if found.is_empty() {
-        let why = "there is no component to serve: name components or folders, or list tools in thoth.toml";
-        return Err(Usage(why.into()).into());
-    }
-    if found.len() > COMPONENTS_MAX {
-        let why = format!(
-            "{} components are too many: serve at most {COMPONENTS_MAX}",
-            found.len()
-        );
-        return Err(Usage(why).into());
-    }
-    let mut seen = std::collections::HashSet::new();
-    // Two names of a file are one component.
-    found.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
-    Ok(found)
-}
-
-fn folder(path: &Path) -> Result<Vec<PathBuf>> {
-    let unreadable = || format!("cannot read the folder `{}`", path.display());
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(path).with_context(unreadable)? {
-        let path = entry.with_context(unreadable)?.path();
-        if path.extension().is_some_and(|ending| ending == "wasm") && path.is_file() {
-            found.push(path);
-        }
-    }
-    if found.is_empty() {
-        let why = format!("there is no *.wasm file in the folder `{}`", path.display());
-        return Err(Usage(why).into());
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// Loads the components at the same time, and tells what is odd about each.
-async fn load(runtime: &Runtime, granted: &[(PathBuf, Granted)]) -> Result<Vec<Tool>> {
-    let mut loading = tokio::task::JoinSet::new();
-    for (at, (component, granted)) in granted.iter().enumerate() {
-        let (runtime, component) = (runtime.clone(), component.clone());
-        let grant = granted.grant.clone();
-        loading.spawn(async move { (at, runtime.load_granted(&component, grant).await) });
-    }
-    let mut tools = Vec::new();
-    while let Some(loaded) = loading.join_next().await {
-        let (at, tool) = loaded.context("a component cannot be loaded")?;
-        tools.push((at, tool?));
-    }
-    tools.sort_by_key(|(at, _)| *at);
-    let mut offered = Vec::new();
-    for ((_, tool), (_, granted)) in tools.into_iter().zip(granted) {
-        granted.check(&tool)?;
+    for component in tools.components() {
+        let tool = component.tool;
         for notice in tool.notices() {
             say!("thoth: {}", inert(notice, 300));
         }
         for refused in tool.refused() {
-            let line = format!(
-                "{}: `{}` is not offered: {}",
-                tool.name(),
-                refused.export,
-                refused.why
-            );
+            let (name, export) = (component.name, &refused.export);
+            let line = format!("{name}: `{export}` is not offered: {}", refused.why);
             say!("thoth: {}", inert(&line, 500));
         }
-        offered.push(tool);
     }
-    Ok(offered)
 }

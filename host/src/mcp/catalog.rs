@@ -7,24 +7,13 @@ use rmcp::model::{JsonObject, Tool as Listed};
 use serde_json::{Value, json};
 
 use crate::tool::{Definition, Tool, inert};
+use crate::toolbox::Tools;
 
 /// The longest description that is passed on, in characters.
 const DESCRIPTION_MAX: usize = 4_000;
 
 /// The longest title, in characters.
 const TITLE_MAX: usize = 80;
-
-/// Two components offer tools of one name: a policy could not tell which one it permits.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{first}` and `{second}` both offer a tool `{name}`: serve them apart")]
-pub struct Collision {
-    /// The name.
-    pub name: String,
-    /// The component that was named first.
-    pub first: String,
-    /// The other one.
-    pub second: String,
-}
 
 /// One tool as it is offered.
 #[derive(Debug)]
@@ -44,22 +33,12 @@ pub(super) struct Offered {
 pub(super) struct Catalog(BTreeMap<String, Offered>);
 
 impl Catalog {
-    pub(super) fn new(tools: &[Tool]) -> Result<Self, Collision> {
-        let mut by_name: BTreeMap<String, Offered> = BTreeMap::new();
-        for tool in tools {
-            for definition in tool.definitions() {
-                let name = definition.name.clone();
-                if let Some(other) = by_name.get(&name) {
-                    return Err(Collision {
-                        first: other.tool.name().into(),
-                        second: tool.name().into(),
-                        name,
-                    });
-                }
-                by_name.insert(name, Offered::new(tool, definition));
-            }
-        }
-        Ok(Self(by_name))
+    pub(super) fn new(tools: &Tools) -> Self {
+        let offered = tools.iter().map(|(definition, tool)| {
+            let offered = Offered::new(tool, definition);
+            (definition.name.clone(), offered)
+        });
+        Self(offered.collect())
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Offered> {

@@ -250,7 +250,9 @@ where
 
     async fn close(&mut self) -> io::Result<()> {
         self.gone.cancel();
-        self.writer.lock().await.shutdown().await
+        // A client that reads nothing any more must not keep this process.
+        let closed = async { self.writer.lock().await.shutdown().await };
+        tokio::time::timeout(GRACE, closed).await.unwrap_or(Ok(()))
     }
 }
 

@@ -14,7 +14,6 @@ mod lines;
 mod progress;
 mod server;
 
-pub use catalog::Collision;
 pub use http::{Http, PATH};
 pub use rmcp::transport::stdio_pipes;
 pub use server::{Options, Server};

@@ -7,17 +7,17 @@ use std::time::Duration;
 use rmcp::model::{
     CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode,
     ErrorData, Implementation, InitializeRequestParams, InitializeResult, ListToolsResult,
-    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig,
+    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, SubscriptionFilter,
 };
-use rmcp::service::{QuitReason, RequestContext};
+use rmcp::service::{NotificationContext, QuitReason, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::answer;
 use super::approval::{Asking, Held};
-use super::catalog::{Catalog, Collision, Offered};
+use super::catalog::{Catalog, Offered};
 use super::held::{Binding, Holds};
 use super::lines::Lines;
 use super::progress::{self, Progress};
@@ -26,7 +26,8 @@ use crate::error::Error;
 use crate::identity::Identity;
 use crate::runtime::Runtime;
 use crate::session::Session;
-use crate::tool::{Tool, inert};
+use crate::tool::inert;
+use crate::toolbox::Tools;
 
 /// How long a list of tools may be kept.
 const LIST_TTL: Duration = Duration::from_secs(60);
@@ -63,11 +64,13 @@ impl Default for Options {
 ///
 /// ```no_run
 /// # async fn example(runtime: thoth_host::Runtime) -> Result<(), Box<dyn std::error::Error>> {
+/// use thoth_host::toolbox::Toolbox;
 /// use thoth_host::{Identity, mcp};
 ///
 /// let identity = Identity::new("acme", "bot").user("sam");
 /// let server = mcp::Server::new(&runtime, identity, mcp::Options::default())?;
-/// server.offer(&[runtime.load("docs_search.wasm").await?])?;
+/// let toolbox = Toolbox::new(Default::default()).place("docs_search.wasm");
+/// server.offer(&toolbox.load(&runtime).await?);
 /// server.serve(tokio::io::stdin(), tokio::io::stdout(), std::future::pending()).await?;
 /// # Ok(()) }
 /// ```
@@ -80,6 +83,8 @@ pub struct Server {
     sessions: bool,
     /// Cancelled when the client is gone.
     gone: CancellationToken,
+    /// Which it is at the latest when nobody serves it any more.
+    _served: Option<Arc<DropGuard>>,
 }
 
 #[derive(Debug)]
@@ -100,7 +105,10 @@ impl Server {
     /// # Errors
     /// The system gives no random bytes.
     pub fn new(runtime: &Runtime, identity: Identity, options: Options) -> Result<Self, Error> {
-        let capabilities = ServerCapabilities::builder().enable_tools().build();
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_tool_list_changed()
+            .build();
         let about = Implementation::new("thoth", env!("CARGO_PKG_VERSION"));
         let shared = Shared {
             session: Arc::new(runtime.session(identity.clone())),
@@ -118,17 +126,14 @@ impl Server {
             own: OnceLock::new(),
             sessions: false,
             gone: CancellationToken::new(),
+            _served: None,
         })
     }
 
-    /// Offers the tools of these components, in place of what was offered.
-    ///
-    /// # Errors
-    /// Two of them offer tools of one name.
-    pub fn offer(&self, tools: &[Tool]) -> Result<(), Collision> {
-        let catalog = Catalog::new(tools)?;
+    /// Offers these tools, in place of what was offered. Clients that want to know are told.
+    pub fn offer(&self, tools: &Tools) {
+        let catalog = Catalog::new(tools);
         self.shared.catalog.send_replace(Some(Arc::new(catalog)));
-        Ok(())
     }
 
     /// Serves one client, a message a line, until it closes its end or `stop` completes. What is under way
@@ -176,11 +181,13 @@ impl Server {
 
     /// The server as one client sees it.
     pub(super) fn for_client(&self, sessions: bool) -> Self {
+        let gone = self.gone.child_token();
         Self {
             shared: Arc::clone(&self.shared),
             own: OnceLock::new(),
             sessions,
-            gone: self.gone.child_token(),
+            _served: Some(Arc::new(gone.clone().drop_guard())),
+            gone,
         }
     }
 
@@ -363,6 +370,46 @@ impl ServerHandler for Server {
             answer = listener.during(work) => answer,
             () = context.ct.cancelled() => Err(cancelled()),
             () = self.gone.cancelled() => Err(cancelled()),
+        }
+    }
+
+    /// Clients of revisions with a handshake are told by themselves that the list is another.
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        let mut catalog = self.shared.catalog.subscribe();
+        let gone = self.gone.clone();
+        tokio::spawn(async move {
+            // The first list is no change.
+            let _none_yet = catalog.wait_for(Option::is_some).await;
+            loop {
+                tokio::select! {
+                    changed = catalog.changed() => if changed.is_err() { return },
+                    () = gone.cancelled() => return,
+                }
+                if context.peer.notify_tool_list_changed().await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        Some(requested.clone())
+    }
+
+    /// Clients of 2026-07-28 are told where they listen.
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let mut catalog = self.shared.catalog.subscribe();
+        loop {
+            tokio::select! {
+                changed = catalog.changed() => if changed.is_err() { return Ok(()) },
+                () = context.cancelled() => return Ok(()),
+                () = self.gone.cancelled() => return Ok(()),
+            }
+            // A list that nobody asked to be told of is told to nobody.
+            let _unwanted = context.sink().notify_tool_list_changed().await;
         }
     }
 

@@ -1,6 +1,7 @@
 //! How a server begins and ends, and what becomes of what is under way.
 
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -104,6 +105,33 @@ fn what_was_asked_before_the_end_is_answered() {
 }
 
 #[test]
+fn a_client_that_reads_nothing_cannot_keep_the_server() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let serve = thoth.command("serve").arg(tool("hostile"));
+    let mut command = serve
+        .args(["--enforcer-url", &service.url()])
+        .into_command();
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut server = command.spawn().unwrap();
+    let mut stdin = server.stdin.take().unwrap();
+    let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello});
+    writeln!(stdin, "{hello}").unwrap();
+    // More than any pipe holds.
+    for id in 1..20 {
+        let params = json!({"name": "returns", "arguments": {"text": "x".repeat(100_000)}});
+        let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
+        writeln!(stdin, "{call}").unwrap();
+    }
+    service.wait_for(Site::Enforce, 19);
+    drop(stdin);
+    assert!(server.wait().unwrap().success());
+}
+
+#[test]
 fn a_client_that_never_speaks_is_no_error() {
     let (thoth, service) = (thoth(), Faultd::start());
     let client = thoth_tests::Mcp::start(by_service(&thoth, &service));
@@ -163,8 +191,8 @@ fn what_cannot_be_served_is_one_line() {
         "thoth: there is no component to serve: name components or folders, or list tools in thoth.toml"
     );
     std::fs::create_dir(thoth.path("empty")).unwrap();
-    let empty = serve(&thoth.path("empty")).run();
-    assert!(empty.error(2).contains("no *.wasm file"), "{empty}");
+    let mut empty = thoth_tests::Mcp::start(serve(&thoth.path("empty")));
+    empty.stderr_line(|line| line == "thoth: there is no tool in what is to be served");
     let two = by_service(&thoth, &service).arg(tool("ledger"));
     let granted = two.args(["--allow-env", "LANG"]).run();
     assert!(
@@ -198,22 +226,45 @@ fn a_folder_is_served_and_no_name_is_offered_twice() {
             .args(["--enforcer-url", &service.url()])
     };
     let mut client = plain(serve());
+    assert_eq!(names(&mut client), ["export_text", "sing", "tarpit"]);
+    // What comes and goes is told, and a name that two components use is offered by neither.
+    std::fs::copy(tool("canary"), folder.join("other.new")).unwrap();
+    std::fs::rename(folder.join("other.new"), folder.join("other.wasm")).unwrap();
+    client.find(|message| message["method"] == "notifications/tools/list_changed");
+    let line = client.stderr_line(|line| line.contains("`sing`"));
+    assert!(line.contains("canary") && line.contains("other"), "{line}");
+    assert_eq!(names(&mut client), ["export_text"]);
+    std::fs::remove_file(folder.join("other.wasm")).unwrap();
+    client.find(|message| message["method"] == "notifications/tools/list_changed");
+    assert_eq!(names(&mut client), ["export_text", "sing", "tarpit"]);
+}
+
+fn names(client: &mut thoth_tests::Mcp) -> Vec<String> {
     let list = client.call("tools/list", json!({}));
-    let names: Vec<&Value> = list["result"]["tools"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|tool| &tool["name"])
-        .collect();
-    assert_eq!(names, ["export_text", "sing", "tarpit"]);
+    let tools = list["result"]["tools"].as_array().unwrap();
+    let name = |tool: &Value| tool["name"].as_str().unwrap().to_owned();
+    tools.iter().map(name).collect()
+}
+
+#[test]
+fn what_is_not_what_was_locked_is_not_served() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let component = thoth.path("tool.wasm");
+    std::fs::copy(tool("canary"), &component).unwrap();
+    let config = thoth.file("thoth.toml", "[tools.canary]\ncomponent = \"tool.wasm\"\n");
+    let lock = thoth.bare().arg("lock").arg("--config").arg(&config).run();
+    lock.assert_code(0);
+    let serve = || {
+        let serve = thoth.command("serve").arg("--config").arg(&config);
+        serve.args(["--enforcer-url", &service.url()])
+    };
+    let mut client = plain(serve());
+    assert_eq!(client.tool("sing", json!({"note": "a"}))["isError"], false);
     drop(client);
-    std::fs::copy(tool("canary"), folder.join("other.wasm")).unwrap();
+    std::fs::copy(tool("exporter"), &component).unwrap();
     let mut client = thoth_tests::Mcp::start(serve());
     let line = client.stderr_line(|line| line.starts_with("thoth:"));
-    assert!(
-        line.contains("both offer a tool `sing`: serve them apart"),
-        "{line}"
-    );
+    assert!(line.contains("thoth lock"), "{line}");
 }
 
 #[test]
