@@ -234,6 +234,7 @@ impl GrantArgs {
                 limits: Limits::default().with(&settings),
                 keep: configured.map(|tool| tool.keep).unwrap_or_default(),
                 secrets: (!sources.is_empty()).then(|| Arc::new(Secrets::new(sources))),
+                prefix: configured.and_then(|tool| tool.prefix.clone()),
             },
             warnings,
             sha256: configured.and_then(|tool| tool.sha256),

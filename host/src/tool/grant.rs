@@ -23,6 +23,9 @@ pub struct Grant {
     pub keep: Keep,
     /// The secrets of the installation; the tool can name those that its grants list.
     pub secrets: Option<Arc<Secrets>>,
+    /// What the names of its tools begin with: with `crm`, `search` is `crm_search` to everybody, the
+    /// policy included.
+    pub prefix: Option<String>,
 }
 
 impl fmt::Debug for Grant {
@@ -61,6 +64,7 @@ impl Powers {
             limits,
             keep,
             secrets,
+            prefix: _,
         } = grant;
         let keeper = Keeper::new(keep, secrets.clone());
         let environment = grants

@@ -63,6 +63,7 @@ struct Loaded {
     by_name: HashMap<String, usize>,
     refused: Vec<Refused>,
     entry: Entry,
+    prefix: Option<String>,
     engine: Engine,
     grants: Grants,
     powers: Powers,

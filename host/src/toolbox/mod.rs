@@ -90,6 +90,7 @@ impl Toolbox {
                     limits: Limits::default().with(&tool.limits),
                     keep: tool.keep,
                     secrets: secrets.clone(),
+                    prefix: tool.prefix.clone(),
                 }))
             }),
         }
@@ -342,9 +343,14 @@ impl Toolbox {
             let bytes = tool::read(&path)?;
             let digest: [u8; 32] = Sha256::digest(&bytes).into();
             let is = hex(&digest);
+            let grant = granting(&path)?;
             if let Some(pin) = pinned.filter(|pin| pin.sha256 != is) {
                 // To be looked at only. What cannot even be listed changed all the same.
-                let now = loader.load(&shown, &bytes, Grant::default());
+                let nothing = Grant {
+                    prefix: grant.prefix,
+                    ..Grant::default()
+                };
+                let now = loader.load(&shown, &bytes, nothing);
                 return Err(changed(&shown, &pin, now.as_ref(), is));
             }
             if let Some(expected) = sha256.filter(|expected| *expected != digest) {
@@ -354,7 +360,7 @@ impl Toolbox {
                     expected: hex(&expected),
                 });
             }
-            loader.load(&shown, &bytes, granting(&path)?)
+            loader.load(&shown, &bytes, grant)
         })
         .await?
         .discover()

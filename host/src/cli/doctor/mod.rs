@@ -129,7 +129,7 @@ fn of_components(tools: &Tools) -> Vec<Finding> {
             // The lock's to say.
             Error::NotLocked { .. } | Error::Changed { .. } => {}
             Error::Ambiguous { .. } => {
-                let todo = "a name stands for one tool: remove one of the components";
+                let todo = "give one of the components a `prefix` in thoth.toml";
                 findings.push(Finding::warn("tools", why, todo));
             }
             _ => {
