@@ -52,7 +52,7 @@ pub(super) async fn run(args: &Args) -> Result<Exit> {
         if told.elapsed() >= TELL {
             told = Instant::now();
             let done = status.delivered.saturating_sub(before.delivered);
-            let trouble = status.last_error.map(|error| format!("; {error}"));
+            let trouble = status.last_error.as_ref().map(|error| format!("; {error}"));
             let line = format!(
                 "{done} delivered, {} wait{}",
                 status.waiting,
