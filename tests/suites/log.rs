@@ -10,7 +10,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use thoth_tests::{Faultd, Site, Thoth, thoth::Invocation, tool, tools};
+use thoth_tests::{Faultd, Reply, Site, Thoth, thoth::Invocation, tool, tools};
 
 fn thoth() -> Thoth {
     Thoth::new(env!("CARGO_BIN_EXE_thoth"))
@@ -333,4 +333,26 @@ fn the_log_keeps_of_arguments_and_results_what_the_operator_says() {
             "{keep}"
         );
     }
+}
+
+#[test]
+fn what_waits_can_be_delivered_without_a_call() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let away = "http://127.0.0.1:9";
+    let call = thoth.call(tool("canary")).args(["sing", r#"{"note":"a"}"#]);
+    service.always(Site::Events, Reply::json(503, "{}"));
+    let call = call.args(["--enforcer-url", &service.url()]);
+    assert_eq!(call.run().json(0)["outcome"], "completed");
+    let deliver = |url: &str| log(&thoth, "deliver").args(["--enforcer-url", url, "--json"]);
+    let other = deliver(away).run().json(0);
+    assert_eq!(
+        other["delivered"], 0,
+        "its events are not for another enforcer"
+    );
+    let late = deliver(&service.url()).args(["--wait", "0s"]).run().json(1);
+    assert_eq!(late["waiting"], 2);
+    service.always(Site::Events, Reply::json(202, "{}"));
+    let report = deliver(&service.url()).run().json(0);
+    assert_eq!(report["delivered"], 2);
+    assert_eq!(report["waiting"], 0);
 }

@@ -11,7 +11,7 @@ use crate::chain::{self, Hash, Head};
 use crate::error::{OpenError, StatusError, plain};
 use crate::event::Event;
 use crate::outbox::Status;
-use crate::reader;
+use crate::reader::{self, Seen};
 use crate::schema::{self, Found, NOWHERE};
 
 /// How long another process may keep the log locked.
@@ -231,7 +231,10 @@ impl Archive {
             let mut rows = statement.query([])?;
             let mut all = Vec::new();
             while let Some(row) = rows.next()? {
-                all.push((row.get(1)?, reader::standing(&transaction, row.get(0)?)?));
+                all.push((
+                    row.get(1)?,
+                    reader::standing(&transaction, row.get(0)?, &mut Seen::default())?,
+                ));
             }
             Ok(all)
         };
