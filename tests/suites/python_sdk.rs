@@ -114,7 +114,11 @@ fn the_python_sdk_gets_each_verdict_and_an_approval_of_the_page() {
     assert_eq!(blocked["refused"], "personnel files are not for agents");
     assert_eq!(blocked["code"], "hr_documents");
     assert_eq!(next()["result"], "export_text ran");
-    assert_eq!(next()["refused"], "the ledger closes at night");
+    let deferred = next();
+    assert_eq!(
+        deferred["refused"],
+        "the ledger closes at night (retry in 3600s)"
+    );
     // The agent waits now, and an approver decides as the page does.
     for decision in ["approve", "deny"] {
         let waiting = loop {
