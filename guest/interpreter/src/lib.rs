@@ -8,6 +8,7 @@
 //! * [`lift`]: a value to JSON, at most [`MAX_BYTES`] of it.
 //! * [`lower`]: JSON to a value, type-checked on the way, with the place of the first misfit.
 //! * [`flat`]: a value in memory to and from the flat parameters of a core function.
+//! * [`Builder`]: the table of types, which `thoth wrap` writes.
 //! * [`denial`]: the refusal of a call as a value of its error type.
 //!
 //! Recursion is by type, never by data, and `thoth wrap` bounds how deep types nest.
@@ -25,6 +26,7 @@
 
 extern crate alloc;
 
+mod builder;
 pub mod denial;
 pub mod flat;
 pub mod layout;
@@ -34,11 +36,14 @@ mod memory;
 mod misfit;
 mod number;
 mod reader;
+mod room;
 mod table;
 mod writer;
 
+pub use builder::{Builder, Type};
 pub use memory::{Fault, Memory};
 pub use misfit::Misfit;
+pub use room::Room;
 pub use table::{Function, Member, Node, Table};
 
 /// The longest JSON that is written or read, in bytes.

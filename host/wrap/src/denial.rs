@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use thoth_interpreter::denial::REFUSAL;
-use thoth_interpreter::{Memory as _, Table, lower};
+use thoth_interpreter::{Memory as _, Room, Table, lower};
 use thoth_names::Name;
 use wit_parser::{Resolve, Type, TypeDefKind};
 
 use crate::error::Error;
-use crate::room::Room;
 use crate::surface::Exported;
 use crate::types::Types;
 

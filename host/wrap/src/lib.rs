@@ -25,7 +25,6 @@ mod denial;
 mod error;
 mod http;
 mod provider;
-mod room;
 mod seal;
 mod splice;
 mod surface;

@@ -1,16 +1,18 @@
 //! Memory of our own for values: what is lowered into it shows that JSON fits a type.
 
-use thoth_interpreter::{Fault, Memory};
+use alloc::vec::Vec;
+
+use crate::memory::{Fault, Memory};
 
 /// The first address that is handed out.
 const BASE: u32 = 16;
 
 /// A linear memory that only grows.
-#[derive(Default)]
-pub(crate) struct Room(Vec<u8>);
+#[derive(Debug, Default)]
+pub struct Room(Vec<u8>);
 
 impl Room {
-    fn place(at: u32, len: u32) -> Result<std::ops::Range<usize>, Fault> {
+    fn place(at: u32, len: u32) -> Result<core::ops::Range<usize>, Fault> {
         let start = at.checked_sub(BASE).ok_or(Fault)? as usize;
         Ok(start..start + len as usize)
     }
