@@ -26,7 +26,6 @@ extern crate std;
 
 pub mod answer;
 pub mod arguments;
-mod body;
 pub mod config;
 pub mod decision;
 pub mod duration;
@@ -35,10 +34,8 @@ pub mod events;
 pub mod exchange;
 pub mod governed;
 pub mod hold;
-pub mod json;
 mod permit;
 pub mod ports;
-mod reader;
 pub mod request;
 mod text;
 pub mod time;
@@ -48,9 +45,9 @@ pub use config::{Config, ConfigError};
 pub use duration::parse_duration;
 pub use exchange::{Fault, FaultKind, Method, Request, Response};
 pub use governed::Governor;
-pub use json::{JsonError, JsonErrorKind};
 pub use permit::Permit;
 pub use ports::Ports;
+pub use thoth_json::{self as json, JsonError, JsonErrorKind};
 pub use time::Timestamp;
 pub use types::{
     Capture, Cause, Decision, EmitError, Event, EventType, Evidence, FailureCause, Hold, Mode,
