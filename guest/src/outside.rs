@@ -1,6 +1,7 @@
 //! The core's ports, on the world's imports.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use thoth_core::{
@@ -12,8 +13,15 @@ use wasip2::random::random::get_random_bytes;
 use crate::bindings::thoth::governance::{outbox, tool};
 use crate::http;
 
-/// The outside of this instance. All of its state is the host's.
-pub(crate) struct Outside;
+/// Random bytes for all ids of a call.
+const RANDOM: u64 = 48;
+
+/// The outside of this instance. All of its state is the host's, but for random bytes that were not
+/// used yet.
+#[derive(Default)]
+pub(crate) struct Outside {
+    random: Vec<u8>,
+}
 
 impl Ports for Outside {
     fn exchange(&mut self, request: Request, timeout: Duration) -> Result<Response, Fault> {
@@ -41,8 +49,12 @@ impl Ports for Outside {
     }
 
     fn random(&mut self) -> [u8; 16] {
+        if self.random.len() < 16 {
+            self.random = get_random_bytes(RANDOM);
+        }
+        let rest = self.random.len().saturating_sub(16);
         let mut random = [0; 16];
-        for (to, from) in random.iter_mut().zip(get_random_bytes(16)) {
+        for (to, from) in random.iter_mut().zip(self.random.drain(rest..)) {
             *to = from;
         }
         random
