@@ -7,6 +7,7 @@ mod bindings;
 mod convert;
 mod egress;
 mod imports;
+mod members;
 mod notes;
 #[cfg(test)]
 mod rogue_test;
