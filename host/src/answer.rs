@@ -100,7 +100,7 @@ fn object(outcome: &str, call: &Call) -> Map<String, Value> {
 }
 
 /// What the policy service chose to tell, and no more of its evidence.
-fn grounds(object: &mut Map<String, Value>, evidence: &Evidence) {
+pub(crate) fn grounds(object: &mut Map<String, Value>, evidence: &Evidence) {
     for (key, value) in [
         ("violation_id", &evidence.violation_id),
         ("decision_reason_code", &evidence.reason_code),
@@ -113,7 +113,7 @@ fn grounds(object: &mut Map<String, Value>, evidence: &Evidence) {
 }
 
 /// What an agent can do about a refusal.
-fn after_refusal(refusal: &Refusal) -> String {
+pub(crate) fn after_refusal(refusal: &Refusal) -> String {
     let again = |what: &str| match refusal.retry_after_seconds {
         Some(seconds) => format!("{what} in {seconds} s or later"),
         None => format!("{what} later"),
@@ -157,7 +157,7 @@ fn after_refusal(refusal: &Refusal) -> String {
 }
 
 /// What an agent can do about a failure.
-fn after_failure(cause: FailureCause) -> &'static str {
+pub(crate) fn after_failure(cause: FailureCause) -> &'static str {
     match cause {
         FailureCause::UnknownTool | FailureCause::InvalidArguments => {
             "correct the call and call again"

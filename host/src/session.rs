@@ -170,7 +170,12 @@ impl Session {
     /// Refuses a call that the budget has no room for, and records that.
     async fn over_budget(&self, tool: &Tool, call: ToolCall, mut why: String) -> Call {
         let recorder = self.runtime.governors().recorder();
-        let event = recorder.refused(&self.now(), &call, Cause::Budget, &why);
+        let event = recorder.refused(
+            &self.now(&CallOptions::default()),
+            &call,
+            Cause::Budget,
+            &why,
+        );
         if let Err(error) = recorder.append(event, String::new()).await {
             why = format!("{why} (and that could not be recorded: {error})");
         }

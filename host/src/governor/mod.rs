@@ -8,6 +8,7 @@ mod claim;
 mod convert;
 mod egress;
 mod imports;
+mod members;
 mod notes;
 #[cfg(test)]
 mod rogue_test;

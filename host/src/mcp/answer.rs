@@ -7,9 +7,10 @@ use rmcp::model::{CallToolResult, ContentBlock, MetaObject};
 use serde_json::{Map, Value, json};
 
 use super::catalog::Offered;
+use crate::answer::{after_failure, after_refusal, grounds};
 use crate::session::{Call, CallError};
 use crate::tool::inert;
-use crate::{Cause, Evidence, FailureCause, Hold, Outcome, Refusal, ToolFailure};
+use crate::{FailureCause, Hold, Outcome, Refusal, ToolFailure};
 
 /// The key in `_meta` under which the outcome is told.
 pub(super) const META: &str = "thoth/outcome";
@@ -154,87 +155,6 @@ fn report(outcome: &str, call_id: &str, tool: &str) -> Map<String, Value> {
     report.insert("tool".into(), tool.into());
     report.insert("call_id".into(), call_id.into());
     report
-}
-
-/// What the policy service chose to tell, and no more of its evidence.
-fn grounds(report: &mut Map<String, Value>, evidence: &Evidence) {
-    for (key, value) in [
-        ("violation_id", &evidence.violation_id),
-        ("decision_reason_code", &evidence.reason_code),
-        ("action_classification", &evidence.classification),
-    ] {
-        if let Some(value) = value {
-            report.insert(key.into(), value.as_str().into());
-        }
-    }
-}
-
-/// What an agent can do about a refusal.
-fn after_refusal(refusal: &Refusal) -> String {
-    let again = |what: &str| match refusal.retry_after_seconds {
-        Some(seconds) => format!("{what} in {seconds} s or later"),
-        None => format!("{what} later"),
-    };
-    match refusal.cause {
-        Cause::Policy => {
-            "do not repeat this call as it is; call with other arguments that the reason \
-                          allows, or ask the user"
-                .into()
-        }
-        Cause::Deferred => again("call again with the same arguments"),
-        Cause::Denied => "a human said no: do not call again with these arguments".into(),
-        Cause::Expired => {
-            "nobody decided in time; call again to ask anew, and tell the user".into()
-        }
-        Cause::InvalidArguments => "correct the arguments and call again".into(),
-        Cause::InvalidModify | Cause::InvalidHold | Cause::Configuration => {
-            "do not repeat this call; tell the user, whose operator must look at it".into()
-        }
-        Cause::NotRecorded | Cause::GovernorFault => {
-            "nothing runs while this lasts; tell the user, whose operator must look at it".into()
-        }
-        Cause::Unreachable
-        | Cause::Timeout
-        | Cause::Protocol
-        | Cause::Status
-        | Cause::Redirect
-        | Cause::ContentType
-        | Cause::Encoding
-        | Cause::Decode
-        | Cause::TooLarge
-        | Cause::Ambiguous
-        | Cause::Mismatch
-        | Cause::Tls => again(
-            "the policy service could not decide, so nothing ran; tell the user, or call again",
-        ),
-    }
-}
-
-/// What an agent can do about a failure.
-fn after_failure(cause: FailureCause) -> &'static str {
-    match cause {
-        FailureCause::UnknownTool | FailureCause::InvalidArguments => {
-            "correct the call and call again"
-        }
-        FailureCause::ToolError => "read the tool's error, and call with what it asks for",
-        FailureCause::LimitTime
-        | FailureCause::LimitFuel
-        | FailureCause::LimitMemory
-        | FailureCause::LimitStack
-        | FailureCause::LimitTable
-        | FailureCause::LimitInstances
-        | FailureCause::LimitResources
-        | FailureCause::LimitHostcall
-        | FailureCause::LimitResult
-        | FailureCause::LimitRequests
-        | FailureCause::LimitTransfer => "the tool hit a limit: ask it for less at once",
-        FailureCause::Trap | FailureCause::Exit | FailureCause::Instantiation => {
-            "the tool broke; it may have had effects, so do not simply repeat the call"
-        }
-        FailureCause::HostFault | FailureCause::Cancelled => {
-            "it is not known how far the tool came; do not simply repeat the call"
-        }
-    }
 }
 
 /// A tool's JSON as a value; as text, should it ever not be JSON.
