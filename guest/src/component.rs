@@ -22,14 +22,14 @@ fn governor() -> &'static Governor {
 impl policy::Guest for Component {
     fn enforce(session: Session, call: ToolCall) -> Decision {
         governor()
-            .enforce(&mut Outside, &session.into(), &call.into())
+            .enforce(&mut Outside::default(), &session.into(), &call.into())
             .into()
     }
 
     fn resolve(session: Session, call: ToolCall, hold: Hold) -> Decision {
         let (session, call, hold) = (session.into(), call.into(), hold.into());
         governor()
-            .resolve(&mut Outside, &session, &call, &hold)
+            .resolve(&mut Outside::default(), &session, &call, &hold)
             .into()
     }
 }
@@ -37,7 +37,7 @@ impl policy::Guest for Component {
 impl events::Guest for Component {
     fn emit_events(events: Vec<Event>) -> Result<events::Receipt, events::EmitError> {
         let events: Vec<thoth_core::Event> = events.into_iter().map(Into::into).collect();
-        match governor().emit_events(&mut Outside, &events) {
+        match governor().emit_events(&mut Outside::default(), &events) {
             Ok(receipt) => Ok(receipt.into()),
             Err(error) => Err(error.into()),
         }
@@ -47,14 +47,14 @@ impl events::Guest for Component {
 impl wrapping::Guest for Component {
     fn wrap_tool(session: Session, call: ToolCall) -> Outcome {
         governor()
-            .wrap_tool(&mut Outside, &session.into(), &call.into())
+            .wrap_tool(&mut Outside::default(), &session.into(), &call.into())
             .into()
     }
 
     fn resume(session: Session, call: ToolCall, hold: Hold) -> Outcome {
         let (session, call, hold) = (session.into(), call.into(), hold.into());
         governor()
-            .resume(&mut Outside, &session, &call, &hold)
+            .resume(&mut Outside::default(), &session, &call, &hold)
             .into()
     }
 }

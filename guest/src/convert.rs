@@ -114,6 +114,7 @@ cases!(core::Cause => wit::Cause {
     NotRecorded,
     Configuration,
     GovernorFault,
+    Budget,
 });
 
 cases!(core::FailureCause => wit::FailureCause {
@@ -285,6 +286,7 @@ impl From<core::Event> for wit::Event {
             call_id: from.call_id,
             event_type: from.event_type.into(),
             body: from.body,
+            reason: Some(from.reason).filter(|reason| !reason.is_empty()),
         }
     }
 }
@@ -297,6 +299,7 @@ impl From<wit::Event> for core::Event {
             call_id: from.call_id,
             event_type: from.event_type.into(),
             body: from.body,
+            reason: from.reason.unwrap_or_default(),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The core's ports, on the world's imports.
 
-use alloc::string::String;
 use core::time::Duration;
 
 use thoth_core::{
@@ -10,24 +9,28 @@ use thoth_shell::Wasi;
 
 use crate::bindings::thoth::governance::{outbox, tool};
 
-/// The outside of this instance. All of its state is the host's.
-pub(crate) struct Outside;
+/// The outside of this instance. All of its state is the host's, but for random bytes that were not
+/// used yet.
+#[derive(Default)]
+pub(crate) struct Outside {
+    wasi: Wasi,
+}
 
 impl thoth_core::Outside for Outside {
     fn exchange(&mut self, request: Request, timeout: Duration) -> Result<Response, Fault> {
-        Wasi.exchange(request, timeout)
+        self.wasi.exchange(request, timeout)
     }
 
     fn now(&mut self) -> Timestamp {
-        Wasi.now()
+        self.wasi.now()
     }
 
     fn monotonic(&mut self) -> Duration {
-        Wasi.monotonic()
+        self.wasi.monotonic()
     }
 
     fn random(&mut self) -> [u8; 16] {
-        Wasi.random()
+        self.wasi.random()
     }
 }
 

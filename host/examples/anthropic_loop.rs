@@ -1,6 +1,11 @@
 //! A tool loop in the words of Anthropic's Messages API, against a model that is written down here:
 //! `cargo run --example anthropic_loop`. No key and no network are needed.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a JSON value gives null for what is not there"
+)]
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -2,6 +2,11 @@
 //! `cargo run --example openai_loop`. No key and no network are needed. For Responses, name
 //! `Dialect::OpenAiResponses` and dispatch the items of type `function_call`.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a JSON value gives null for what is not there"
+)]
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

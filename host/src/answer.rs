@@ -100,7 +100,7 @@ fn object(outcome: &str, call: &Call) -> Map<String, Value> {
 }
 
 /// What the policy service chose to tell, and no more of its evidence.
-fn grounds(object: &mut Map<String, Value>, evidence: &Evidence) {
+pub(crate) fn grounds(object: &mut Map<String, Value>, evidence: &Evidence) {
     for (key, value) in [
         ("violation_id", &evidence.violation_id),
         ("decision_reason_code", &evidence.reason_code),
@@ -113,7 +113,7 @@ fn grounds(object: &mut Map<String, Value>, evidence: &Evidence) {
 }
 
 /// What an agent can do about a refusal.
-fn after_refusal(refusal: &Refusal) -> String {
+pub(crate) fn after_refusal(refusal: &Refusal) -> String {
     let again = |what: &str| match refusal.retry_after_seconds {
         Some(seconds) => format!("{what} in {seconds} s or later"),
         None => format!("{what} later"),
@@ -130,6 +130,9 @@ fn after_refusal(refusal: &Refusal) -> String {
             "nobody decided in time; call again to ask anew, and tell the user".into()
         }
         Cause::InvalidArguments => "correct the arguments and call again".into(),
+        Cause::Budget => {
+            "no call of this session runs any more; tell the user, who can begin a new one".into()
+        }
         Cause::InvalidModify | Cause::InvalidHold | Cause::Configuration => {
             "do not repeat this call; tell the user, whose operator must look at it".into()
         }
@@ -154,7 +157,7 @@ fn after_refusal(refusal: &Refusal) -> String {
 }
 
 /// What an agent can do about a failure.
-fn after_failure(cause: FailureCause) -> &'static str {
+pub(crate) fn after_failure(cause: FailureCause) -> &'static str {
     match cause {
         FailureCause::UnknownTool | FailureCause::InvalidArguments => {
             "correct the call and call again"

@@ -10,8 +10,9 @@ use thoth_core::events::Local;
 use thoth_core::{FailureCause, Hold, Outcome, Session as Scope, ToolCall, ToolFailure};
 use tokio::time::Instant;
 
+use crate::calling::{CallOptions, Stage as CallStage};
 use crate::clock::Clock;
-use crate::governor::{Dispatch, Notes};
+use crate::governor::{Claim, Dispatch, Notes, Use};
 use crate::outbox::{Open, quoted_digest};
 use crate::runtime::Runtime;
 use crate::session::{HOLD_TIMEOUT, POLL_MAX, POLL_MIN};
@@ -30,7 +31,10 @@ struct Parent {
     scope: Arc<Scope>,
     call_id: String,
     tool: String,
+    /// The SHA-256 of the tool's component.
+    component: String,
     clock: Clock,
+    options: CallOptions,
     effects: AtomicU32,
     masked: AtomicBool,
 }
@@ -41,14 +45,18 @@ impl CallEffects {
         scope: Arc<Scope>,
         call_id: String,
         tool: String,
+        component: String,
         clock: Clock,
+        options: CallOptions,
     ) -> Self {
         Self(Arc::new(Parent {
             runtime,
             scope,
             call_id,
             tool,
+            component,
             clock,
+            options,
             effects: AtomicU32::new(0),
             masked: AtomicBool::new(false),
         }))
@@ -185,12 +193,14 @@ impl Parent {
     /// decided or its hold expires, the call's own time stands still.
     async fn governed(&self, call: &ToolCall, notes: &Notes, act: Act) -> Result<(), String> {
         let act: Arc<Mutex<Option<Act>>> = Arc::new(Mutex::new(Some(act)));
-        let dispatch = || once(call, notes, &act);
+        let used = Use::new(&self.component);
+        let asking = once(call, notes, &act, used.announce());
         let governors = self.runtime.governors();
-        let mut outcome = governors.wrap_tool(&self.scope, call, dispatch()).await;
+        let mut outcome = governors.wrap_tool(&self.scope, call, asking).await;
         let parked = match &outcome {
             Outcome::Pending(hold) => {
                 self.runtime.parked(call, hold);
+                self.options.tell(CallStage::Parked);
                 Some(self.clock.park())
             }
             Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Refused(_) => None,
@@ -209,9 +219,14 @@ impl Parent {
                 // The last question: who is still undecided then never will be.
                 hold.timeout_seconds = Some(0);
             }
-            outcome = governors.resume(&self.scope, call, &hold, dispatch()).await;
+            let claim = used.claim(&self.scope, call);
+            let asking = once(call, notes, &act, claim);
+            outcome = governors.resume(&self.scope, call, &hold, asking).await;
         }
-        drop(parked);
+        if let Some(parked) = parked {
+            drop(parked);
+            self.options.tell(CallStage::Running);
+        }
         match outcome {
             Outcome::Completed(_) => Ok(()),
             Outcome::Failed(failure) => Err(failure.message),
@@ -277,7 +292,7 @@ fn patience(hold: &Hold) -> Duration {
 }
 
 /// The way to do an effect, once, if what was decided on is what was asked.
-fn once(call: &ToolCall, notes: &Notes, act: &Arc<Mutex<Option<Act>>>) -> Dispatch {
+fn once(call: &ToolCall, notes: &Notes, act: &Arc<Mutex<Option<Act>>>, claim: Claim) -> Dispatch {
     let expected = thoth_core::json::parse(call.arguments.as_bytes())
         .map(|arguments| thoth_core::json::canonical(&arguments));
     let act = Arc::clone(act);
@@ -285,6 +300,7 @@ fn once(call: &ToolCall, notes: &Notes, act: &Arc<Mutex<Option<Act>>>) -> Dispat
     Dispatch {
         tool: call.tool.clone(),
         notes: notes.clone(),
+        claim: Some(claim),
         run: Box::new(move |arguments| {
             Box::pin(async move {
                 // A request that was sent otherwise than the guest sees would be a lie to it.

@@ -119,7 +119,7 @@ pub enum Error {
     },
     /// A name that two components offer. Neither is offered by it.
     #[error(
-        "`{tool}` is offered by {}: a name must stand for one tool, so remove one of them",
+        "`{tool}` is offered by {}: a name must stand for one tool, so give one of them a `prefix` in thoth.toml",
         quoted(components)
     )]
     Ambiguous {

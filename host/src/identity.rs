@@ -87,6 +87,14 @@ impl Identity {
         self
     }
 
+    /// The same for another session, with an id of its own.
+    pub(crate) fn anew(&self) -> Self {
+        Self {
+            session_id: Uuid::new_v4().to_string(),
+            ..self.clone()
+        }
+    }
+
     /// The session that begins with it: no history yet.
     pub(crate) fn into_scope(self) -> Scope {
         let trace_id = self.trace_id.unwrap_or_else(|| self.session_id.clone());

@@ -18,7 +18,9 @@
 )]
 
 mod answer;
+mod budget;
 mod builder;
+mod calling;
 mod clock;
 mod dialect;
 mod effects;
@@ -28,14 +30,18 @@ mod governor;
 mod identity;
 mod inspector;
 pub mod log;
+pub mod mcp;
 mod outbox;
+mod past;
 mod runtime;
 mod session;
 mod tool;
 pub mod toolbox;
 pub mod wrapping;
 
+pub use budget::Budget;
 pub use builder::{Builder, TIMEOUT};
+pub use calling::{CallOptions, Held, Stage, TraceParent};
 pub use dialect::{Dialect, Untellable};
 pub use error::Error;
 pub use folders::{default_cache_dir, default_config_file, default_state_dir, prepare_state_dir};

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use serde_json::{Map, Value, json};
 use thoth_core::events::Local;
-use thoth_core::{Event, EventType, Retry, Session, Timestamp, ToolCall, ToolFailure};
+use thoth_core::{Cause, Event, EventType, Retry, Session, Timestamp, ToolCall, ToolFailure};
 use thoth_outbox::{AppendError, Carrier, Outbox, Sent};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -67,8 +68,10 @@ impl Recorder {
         let _ = open.wait_for(|open| *open == 0).await;
     }
 
-    /// Returns once the event is durable. `facts` (canonical JSON, or nothing) stay in the log.
+    /// Returns once the event is durable. `facts` (canonical JSON, or nothing) stay in the log, as the
+    /// reason does.
     pub(crate) async fn append(&self, event: Event, facts: String) -> Result<(), AppendError> {
+        let facts = with_reason(facts, &event.reason);
         let event = thoth_outbox::Event {
             id: event.event_id,
             session_id: event.session_id,
@@ -79,6 +82,71 @@ impl Recorder {
         };
         self.outbox.append(event).await
     }
+
+    /// Keeps a record that nobody is told: of a session, a hold or an approval. Returns once it is
+    /// durable.
+    pub(crate) async fn keep(&self, note: Note) -> Result<(), AppendError> {
+        let event = thoth_outbox::Event {
+            id: format!("local:{}", Uuid::new_v4()),
+            session_id: note.session_id,
+            call_id: note.call_id,
+            event_type: note.kind.into(),
+            body: thoth_core::json::canonical(&note.body),
+            facts: String::new(),
+        };
+        self.outbox.keep(event).await
+    }
+}
+
+/// A record that nobody is told.
+pub(crate) struct Note {
+    kind: &'static str,
+    session_id: String,
+    call_id: String,
+    body: Value,
+}
+
+impl Note {
+    /// Of something in a session; `more` is what it says besides who the session is of.
+    pub(crate) fn new(
+        kind: &'static str,
+        session: &Session,
+        call: Option<&ToolCall>,
+        more: Value,
+    ) -> Self {
+        let mut body = json!({
+            "session_id": session.session_id,
+            "tenant_id": session.tenant_id,
+            "agent_id": session.agent_id,
+            "user_id": session.user_id,
+            "tool_name": call.map(|call| &call.tool),
+            "enforcement_mode": session.mode.as_str(),
+        });
+        if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
+            body.extend(more);
+            body.retain(|_, value| !value.is_null());
+        }
+        Self {
+            kind,
+            session_id: session.session_id.clone(),
+            call_id: call.map(|call| call.call_id.clone()).unwrap_or_default(),
+            body,
+        }
+    }
+}
+
+/// The longest reason that is kept, in bytes.
+const REASON_MAX: usize = 2_000;
+
+/// Facts with the reason of a decision among them.
+fn with_reason(facts: String, reason: &str) -> String {
+    if reason.is_empty() {
+        return facts;
+    }
+    let mut all: Map<String, Value> = serde_json::from_str(&facts).unwrap_or_default();
+    let kept = reason.get(..reason.floor_char_boundary(REASON_MAX));
+    all.insert("reason".into(), kept.unwrap_or_default().into());
+    thoth_core::json::canonical(&Value::Object(all))
 }
 
 impl Recorder {
@@ -90,8 +158,30 @@ impl Recorder {
         why: &str,
         ran: Option<&ToolFailure>,
     ) -> Event {
+        self.ended(session, call, Cause::GovernorFault, why, ran)
+    }
+
+    /// The event of a call that is refused before anybody is asked.
+    pub(crate) fn refused(
+        &self,
+        session: &Session,
+        call: &ToolCall,
+        cause: Cause,
+        why: &str,
+    ) -> Event {
+        self.ended(session, call, cause, why, None)
+    }
+
+    fn ended(
+        &self,
+        session: &Session,
+        call: &ToolCall,
+        cause: Cause,
+        why: &str,
+        ran: Option<&ToolFailure>,
+    ) -> Event {
         let random = Uuid::new_v4().into_bytes();
-        thoth_core::events::broken(session, call, random, now(), why, ran)
+        thoth_core::events::broken(session, call, random, now(), cause, why, ran)
     }
 
     /// The event of a step that the host decides about: see [`thoth_core::events::local`].
@@ -136,6 +226,7 @@ impl Carrier for Courier {
                 call_id: event.call_id.clone(),
                 event_type,
                 body: event.body.clone(),
+                reason: String::new(),
             });
         }
         match self.0.emit(&events).await {

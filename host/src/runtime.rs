@@ -16,6 +16,7 @@ use crate::builder::Builder;
 use crate::error::Error;
 use crate::governor::Governors;
 use crate::identity::Identity;
+use crate::past::Past;
 use crate::session::Session;
 use crate::tool::{self, Grant, Limits, Loader, Tool};
 
@@ -157,7 +158,27 @@ impl Runtime {
 
     /// Begins a session: one identity, one history of calls.
     pub fn session(&self, identity: Identity) -> Session {
-        Session::new(self.clone(), identity)
+        Session::new(self.clone(), identity, Past::default(), false)
+    }
+
+    /// Goes on with a session of the log, by the identity's session id: with its history, and with what
+    /// it has used of its budget. [`Self::session`] with the same id begins anew.
+    ///
+    /// # Errors
+    /// The log cannot be read, has no such session, or it was begun by another tenant, agent or user.
+    pub async fn resume_session(&self, identity: Identity) -> Result<Session, Error> {
+        let setting = |why: String| Error::Setting {
+            what: "the session".into(),
+            why,
+        };
+        let outbox = self.0.outbox.clone();
+        let scope = identity.clone().into_scope();
+        let past = tool::blocking(move || {
+            let archive = outbox.archive()?;
+            Past::read(&archive, &scope).map_err(setting)
+        })
+        .await?;
+        Ok(Session::new(self.clone(), identity, past, true))
     }
 
     /// The embedded enforcer, where a policy file decides.

@@ -6,15 +6,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use thoth_core::{Decision, FailureCause, Hold, Outcome, Session as Scope, ToolCall, ToolFailure};
+use serde_json::{Value, json};
+use thoth_core::{
+    Cause, Decision, Evidence, FailureCause, Outcome, Refusal, Session as Scope, ToolCall,
+    ToolFailure,
+};
+use thoth_outbox::AppendError;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::budget::{Budget, Spent};
+use crate::calling::{CallOptions, Held, Stage};
 use crate::clock::Clock;
 use crate::effects::CallEffects;
-use crate::governor::{Dispatch, Notes};
+use crate::governor::{Claim, Dispatch, Notes, Use};
 use crate::identity::Identity;
-use crate::outbox::quoted_digest;
+use crate::outbox::{Note, quoted_digest};
+use crate::past::Past;
 use crate::runtime::Runtime;
 use crate::tool::{Ran, Surroundings, Tool, Traces};
 
@@ -45,6 +54,11 @@ pub struct Session {
     runtime: Runtime,
     scope: Scope,
     history: Mutex<VecDeque<String>>,
+    budget: Budget,
+    spent: Spent,
+    resumed: bool,
+    /// Set once the log says that it began.
+    begun: OnceCell<()>,
 }
 
 impl fmt::Debug for Session {
@@ -77,10 +91,14 @@ pub struct Call {
 struct Pending {
     tool: Tool,
     call: ToolCall,
-    hold: Hold,
-    expires: Instant,
-    /// Whether the call has run, in this copy of it or another: an approval is for one run.
-    taken: Arc<AtomicBool>,
+    held: Held,
+}
+
+impl Call {
+    /// What it takes to come back to the call, if it is held, for a caller that keeps its arguments.
+    pub fn held(&self) -> Option<&Held> {
+        self.pending.as_ref().map(|pending| &pending.held)
+    }
 }
 
 /// A call that was not made: its arguments are the caller's mistake, and nobody was asked.
@@ -93,20 +111,99 @@ pub enum CallError {
     /// The arguments do not fit the tool's parameters, and where.
     #[error("{0}")]
     Arguments(String),
+    /// It came back to a hold that is for another tool.
+    #[error("this hold is for another tool")]
+    OtherTool,
 }
 
 impl Session {
-    pub(crate) fn new(runtime: Runtime, identity: Identity) -> Self {
+    pub(crate) fn new(runtime: Runtime, identity: Identity, past: Past, resumed: bool) -> Self {
         Self {
             runtime,
             scope: identity.into_scope(),
-            history: Mutex::default(),
+            history: Mutex::new(past.history),
+            budget: Budget::default(),
+            spent: Spent::new(past.spent),
+            resumed,
+            begun: OnceCell::new(),
         }
+    }
+
+    /// The same with a budget over all of its calls. A call beyond it is refused with the cause
+    /// `budget`.
+    #[must_use]
+    pub fn with_budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
+    /// Ends the session: the log says so, if it began. A session that is dropped ends without that.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the end recorded or not.
+    pub async fn end(self) {
+        if self.begun.get().is_some() {
+            // An end that is not recorded is the same as a process that was killed.
+            let _ = self.note("SESSION_END", json!({})).await;
+        }
+    }
+
+    /// Lets the log say that the session begins, before its first call. If that cannot be recorded the
+    /// call cannot be either, which refuses it.
+    async fn begin(&self) {
+        let begun = self.begun.get_or_try_init(|| async {
+            let told = json!({
+                "resumed": self.resumed,
+                "environment": self.scope.environment,
+                "intent": self.scope.intent,
+            });
+            self.note("SESSION_START", told).await
+        });
+        let _ = begun.await;
+    }
+
+    async fn note(&self, kind: &'static str, told: Value) -> Result<(), AppendError> {
+        let note = Note::new(kind, &self.scope, None, told);
+        self.runtime.governors().recorder().keep(note).await
+    }
+
+    /// Refuses a call that the budget has no room for, and records that.
+    async fn over_budget(&self, tool: &Tool, call: ToolCall, mut why: String) -> Call {
+        let recorder = self.runtime.governors().recorder();
+        let event = recorder.refused(
+            &self.now(&CallOptions::default()),
+            &call,
+            Cause::Budget,
+            &why,
+        );
+        if let Err(error) = recorder.append(event, String::new()).await {
+            why = format!("{why} (and that could not be recorded: {error})");
+        }
+        let refusal = Refusal {
+            cause: Cause::Budget,
+            reason: why,
+            retry_after_seconds: None,
+            evidence: Evidence::default(),
+        };
+        let unused = Use::new(tool.sha256());
+        self.report(
+            tool,
+            call,
+            Outcome::Refused(refusal),
+            &Mutex::default(),
+            unused,
+        )
     }
 
     /// The session's id.
     pub fn id(&self) -> &str {
         &self.scope.session_id
+    }
+
+    /// Tenant, agent and user, apart from each other.
+    pub(crate) fn principal(&self) -> String {
+        let scope = &self.scope;
+        serde_json::json!([scope.tenant_id, scope.agent_id, scope.user_id]).to_string()
     }
 
     /// Names of the tools that ran in this session, oldest first, at most [`HISTORY`].
@@ -139,28 +236,39 @@ impl Session {
         arguments: &str,
         call_id: String,
     ) -> Result<Call, CallError> {
-        let value = thoth_core::json::parse(arguments.as_bytes())
-            .map_err(|error| CallError::Json(error.to_string()))?;
-        tool.check(name, &value).map_err(CallError::Arguments)?;
-        let call = ToolCall {
-            call_id,
-            tool: name.into(),
-            arguments: arguments.into(),
-        };
-        let scope = self.now();
-        let canonical = thoth_core::json::canonical(&value);
-        let run = Run::new(
-            &self.runtime,
-            tool,
-            &scope,
-            &call,
-            &canonical,
-            Arc::default(),
-        );
+        let options = CallOptions::new().call_id(call_id);
+        self.call_with(tool, name, arguments, options).await
+    }
+
+    /// As [`Self::call`], with what the caller says about it.
+    ///
+    /// # Errors
+    /// As [`Self::call`].
+    ///
+    /// # Cancel safety
+    /// As [`Self::call`].
+    pub async fn call_with(
+        &self,
+        tool: &Tool,
+        name: &str,
+        arguments: &str,
+        mut options: CallOptions,
+    ) -> Result<Call, CallError> {
+        let call_id = options.call_id.take();
+        let (call, value) = checked(tool, name, arguments, call_id)?;
+        self.begin().await;
+        if let Err(why) = self.spent.ask(&self.budget) {
+            return Ok(self.over_budget(tool, call, why).await);
+        }
+        let scope = self.now(&options);
+        let taken = Arc::default();
+        let run = Run::new(&self.runtime, tool, &scope, &call, &value, taken, options);
         let traces = Arc::clone(&run.traces);
         let governors = self.runtime.governors();
-        let outcome = governors.wrap_tool(&scope, &call, run.dispatch()).await;
-        Ok(self.report(tool, call, outcome, &traces))
+        let used = Use::new(tool.sha256());
+        let dispatch = run.dispatch(used.announce());
+        let outcome = governors.wrap_tool(&scope, &call, dispatch).await;
+        Ok(self.report(tool, call, outcome, &traces, used))
     }
 
     /// Asks the policy service about a call without making it, and without an event.
@@ -173,24 +281,47 @@ impl Session {
         name: &str,
         arguments: &str,
     ) -> Result<Decision, CallError> {
-        let value = thoth_core::json::parse(arguments.as_bytes())
-            .map_err(|error| CallError::Json(error.to_string()))?;
-        tool.check(name, &value).map_err(CallError::Arguments)?;
-        let call = ToolCall {
-            call_id: Uuid::new_v4().to_string(),
-            tool: name.into(),
-            arguments: arguments.into(),
-        };
-        Ok(self.runtime.governors().enforce(&self.now(), &call).await)
+        let (call, _) = checked(tool, name, arguments, None)?;
+        let scope = self.now(&CallOptions::default());
+        Ok(self.runtime.governors().enforce(&scope, &call).await)
     }
 
     /// Asks once about a held call, and runs it if it was approved. A call that is not pending
     /// comes back as it is.
     pub async fn resume(&self, call: Call) -> Call {
         match call.pending.clone() {
-            Some(pending) => self.ask(pending).await,
+            Some(pending) => self.ask(pending, CallOptions::default()).await,
             None => call,
         }
+    }
+
+    /// Asks once about a held call of this session, and runs it if it was approved. The arguments must
+    /// be those that were held: a hold is for their digest, and anything else is refused.
+    ///
+    /// # Errors
+    /// As [`Self::call`], and if the tool is not the one that was held.
+    ///
+    /// # Cancel safety
+    /// As [`Self::call`]; a hold whose run had begun is used up.
+    pub async fn resume_held(
+        &self,
+        tool: &Tool,
+        name: &str,
+        arguments: &str,
+        held: &Held,
+        options: CallOptions,
+    ) -> Result<Call, CallError> {
+        if held.sha256 != tool.sha256() || held.name != name {
+            return Err(CallError::OtherTool);
+        }
+        let (call, _) = checked(tool, name, arguments, Some(held.call_id.clone()))?;
+        let mut held = held.clone();
+        if Instant::now() >= held.expires {
+            // The last question: who is still undecided then never will be.
+            held.hold.timeout_seconds = Some(0);
+        }
+        let tool = tool.clone();
+        Ok(self.ask(Pending { tool, call, held }, options).await)
     }
 
     /// Asks about a held call until it is decided, its hold expires, or `limit` is over: then it
@@ -204,42 +335,36 @@ impl Session {
             if given_up.is_some_and(|end| now >= end) {
                 break;
             }
-            if now >= pending.expires {
+            let expires = pending.held.expires;
+            if now >= expires {
                 // The last question: who is still undecided then never will be.
-                pending.hold.timeout_seconds = Some(0);
-                call = self.ask(pending).await;
+                pending.held.hold.timeout_seconds = Some(0);
+                call = self.ask(pending, CallOptions::default()).await;
                 break;
             }
-            let end = given_up.map_or(pending.expires, |end| end.min(pending.expires));
+            let end = given_up.map_or(expires, |end| end.min(expires));
             tokio::time::sleep_until((now + pause).min(end)).await;
             pause = (pause * 2).min(POLL_MAX);
-            call = self.ask(pending).await;
+            call = self.ask(pending, CallOptions::default()).await;
         }
         call
     }
 
-    async fn ask(&self, pending: Pending) -> Call {
-        let Pending {
-            tool,
-            call,
-            hold,
-            expires,
-            taken,
-        } = pending;
-        let scope = self.now();
+    async fn ask(&self, pending: Pending, options: CallOptions) -> Call {
+        let Pending { tool, call, held } = pending;
+        let scope = self.now(&options);
         // As they were held: the governor refuses others.
-        let canonical = thoth_core::json::parse(call.arguments.as_bytes())
-            .map(|value| thoth_core::json::canonical(&value))
-            .unwrap_or_default();
-        let taken_here = Arc::clone(&taken);
-        let run = Run::new(&self.runtime, &tool, &scope, &call, &canonical, taken_here);
+        let asked = thoth_core::json::parse(call.arguments.as_bytes()).unwrap_or_default();
+        let taken = Arc::clone(&held.taken);
+        let run = Run::new(&self.runtime, &tool, &scope, &call, &asked, taken, options);
         let traces = Arc::clone(&run.traces);
         let governors = self.runtime.governors();
-        let outcome = governors.resume(&scope, &call, &hold, run.dispatch()).await;
-        let mut report = self.report(&tool, call, outcome, &traces);
+        let dispatch = run.dispatch(held.used.claim(&scope, &call));
+        let outcome = governors.resume(&scope, &call, &held.hold, dispatch).await;
+        let mut report = self.report(&tool, call, outcome, &traces, held.used);
         if let Some(again) = &mut report.pending {
-            again.expires = expires;
-            again.taken = taken;
+            again.held.expires = held.expires;
+            again.held.taken = held.taken;
         }
         report
     }
@@ -250,6 +375,7 @@ impl Session {
         call: ToolCall,
         outcome: Outcome,
         traces: &Mutex<Option<Traces>>,
+        used: Use,
     ) -> Call {
         if ran(&outcome) {
             let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
@@ -262,31 +388,62 @@ impl Session {
             Outcome::Pending(hold) => Some(Pending {
                 tool: tool.clone(),
                 call: call.clone(),
-                hold: hold.clone(),
-                expires: Instant::now()
-                    + hold
-                        .timeout_seconds
-                        .map_or(HOLD_TIMEOUT, |seconds| Duration::from_secs(seconds.into())),
-                taken: Arc::default(),
+                held: Held {
+                    sha256: tool.sha256().into(),
+                    name: call.tool.clone(),
+                    call_id: call.call_id.clone(),
+                    hold: hold.clone(),
+                    expires: Instant::now()
+                        + hold
+                            .timeout_seconds
+                            .map_or(HOLD_TIMEOUT, |seconds| Duration::from_secs(seconds.into())),
+                    taken: Arc::default(),
+                    used,
+                },
             }),
             Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Refused(_) => None,
         };
+        let traces = traces.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(traces) = &traces {
+            self.spent.add(&traces.usage);
+        }
         Call {
             call_id: call.call_id,
             session_id: self.scope.session_id.clone(),
             tool: call.tool,
             outcome,
-            traces: traces.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            traces,
             pending,
         }
     }
 
-    /// The session as it is now, with its history.
-    fn now(&self) -> Arc<Scope> {
+    /// The session as it is now, with its history and the call's trace.
+    fn now(&self, options: &CallOptions) -> Arc<Scope> {
         let mut scope = self.scope.clone();
         scope.history = self.history();
+        if let Some(parent) = &options.trace_parent {
+            scope.metadata = parent.within(scope.metadata);
+        }
         Arc::new(scope)
     }
+}
+
+/// A call whose arguments fit the tool, and those.
+fn checked(
+    tool: &Tool,
+    name: &str,
+    arguments: &str,
+    call_id: Option<String>,
+) -> Result<(ToolCall, Value), CallError> {
+    let value = thoth_core::json::parse(arguments.as_bytes())
+        .map_err(|error| CallError::Json(error.to_string()))?;
+    tool.check(name, &value).map_err(CallError::Arguments)?;
+    let call = ToolCall {
+        call_id: call_id.unwrap_or_else(|| Uuid::new_v4().to_string()),
+        tool: name.into(),
+        arguments: arguments.into(),
+    };
+    Ok((call, value))
 }
 
 /// Whether the tool ran, well or not: that is what history records.
@@ -307,10 +464,13 @@ struct Run {
     function: String,
     /// SHA-256 of the arguments as they were asked for, in quotes.
     asked: Arc<str>,
+    /// What the log keeps of them.
+    kept: Option<String>,
     /// Whether the call has run already, in another copy of it.
     taken: Arc<AtomicBool>,
     traces: Arc<Mutex<Option<Traces>>>,
     around: Surroundings,
+    options: CallOptions,
 }
 
 impl Run {
@@ -319,39 +479,49 @@ impl Run {
         tool: &Tool,
         scope: &Arc<Scope>,
         call: &ToolCall,
-        canonical: &str,
+        asked: &Value,
         taken: Arc<AtomicBool>,
+        options: CallOptions,
     ) -> Self {
+        options.tell(Stage::Deciding);
         let clock = Clock::new(tool.time());
         let effects = Arc::new(CallEffects::new(
             runtime.clone(),
             Arc::clone(scope),
             call.call_id.clone(),
             call.tool.clone(),
+            tool.sha256().to_owned(),
             clock.clone(),
+            options.clone(),
         ));
         Self {
             tool: tool.clone(),
             function: call.tool.clone(),
-            asked: quoted_digest(canonical).into(),
+            asked: quoted_digest(&thoth_core::json::canonical(asked)).into(),
+            kept: tool.keeper().kept(asked),
             taken,
             traces: Arc::default(),
             around: Surroundings {
                 clock,
                 effects: Some(effects),
             },
+            options,
         }
     }
 
     /// The way to run it, once, with the arguments that the governor hands over.
-    fn dispatch(self) -> Dispatch {
+    fn dispatch(mut self, claim: Claim) -> Dispatch {
         let notes = Notes::default();
         notes.fact("arguments_sha256", Arc::clone(&self.asked));
         notes.fact("tool", Arc::clone(self.tool.facts()));
+        if let Some(kept) = self.kept.take() {
+            notes.fact("arguments", kept);
+        }
         let told = notes.clone();
         Dispatch {
             tool: self.function.clone(),
             notes,
+            claim: Some(claim),
             run: Box::new(move |arguments| {
                 Box::pin(async move { self.run(&arguments, &told).await })
             }),
@@ -379,14 +549,20 @@ impl Run {
         let around = self.around;
         // Until now it waited for a decision, which has its own deadline.
         around.clock.restart(self.tool.time());
+        self.options.tell(Stage::Running);
         let Ran { result, traces } = self.tool.run(&self.function, &arguments, around).await;
+        self.options.tell(Stage::Ended);
         notes.set("usage", traces.usage.to_json());
         tracing::debug!(tool = self.function, usage = ?traces.usage, "the tool ended");
         if traces.masked {
             notes.set("masked", true.into());
         }
         *self.traces.lock().unwrap_or_else(PoisonError::into_inner) = Some(traces);
-        let result = result?.to_string();
+        let result = result?;
+        if let Some(kept) = self.tool.keeper().kept(&result) {
+            notes.fact("result", kept);
+        }
+        let result = result.to_string();
         notes.fact("result_sha256", quoted_digest(&result));
         Ok(result)
     }

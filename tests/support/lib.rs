@@ -11,10 +11,12 @@
     clippy::indexing_slicing
 )]
 
+pub mod browser;
 pub mod client;
 pub mod corpus;
 pub mod faultd;
 pub mod flags;
+pub mod mcp;
 pub mod python;
 pub mod table;
 pub mod thoth;
@@ -22,8 +24,10 @@ pub mod toolchains;
 pub mod tools;
 pub mod web;
 
+pub use browser::Browser;
 pub use corpus::hostile;
 pub use faultd::{Answer, Faultd, Listener, Refused, Reply, Site, Step};
+pub use mcp::Mcp;
 pub use thoth::{Run, Thoth};
 pub use toolchains::{Language, fetcher, is_here};
 pub use tools::tool;

@@ -148,6 +148,12 @@ impl Invocation {
         self
     }
 
+    /// The command itself, for whoever talks to it while it runs.
+    #[must_use]
+    pub fn into_command(self) -> Command {
+        self.command
+    }
+
     /// Runs it to its end.
     ///
     /// # Panics

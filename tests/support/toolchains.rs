@@ -65,42 +65,76 @@ pub fn is_here(language: Language) -> bool {
 
 fn javascript() -> PathBuf {
     let build = Build::new("js", &["package.json", "package-lock.json"], "fetcher.js");
-    build.run(
-        |command| {
-            command(
-                "npm",
-                &["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-            )
-        },
-        |command| {
-            let compiler = "node_modules/@bytecodealliance/componentize-js/src/cli.js";
-            let world = ["--wit", "wit", "--world-name", "fetcher-js"];
-            let files = ["--out", OUTPUT, "fetcher.js"];
-            command("node", &[&[compiler], &world[..], &files[..]].concat());
-        },
-    )
+    build.run(install_node, |command| {
+        let compiler = "node_modules/@bytecodealliance/componentize-js/src/cli.js";
+        let world = ["--wit", "wit", "--world-name", "fetcher-js"];
+        let files = ["--out", OUTPUT, "fetcher.js"];
+        command("node", &[&[compiler], &world[..], &files[..]].concat());
+    })
 }
 
 fn python() -> PathBuf {
     let build = Build::new("py", &["requirements.txt"], "fetcher_app.py");
-    build.run(
-        |command| {
-            let target = ["--target", "packages", "--requirement", "requirements.txt"];
-            let pinned = ["--no-deps", "--require-hashes", "--quiet"];
-            let pip = ["-m", "pip", "install"];
-            command("python3", &[&pip[..], &target[..], &pinned[..]].concat());
-        },
-        |command| {
-            let start = "import sys; sys.path.insert(0, 'packages'); import componentize_py; \
+    build.run(install_python, |command| {
+        let start = "import sys; sys.path.insert(0, 'packages'); import componentize_py; \
                          sys.exit(componentize_py.script())";
-            let world = ["--wit-path", "wit", "--world", "fetcher-py"];
-            let files = ["componentize", "fetcher_app", "--output", OUTPUT];
-            command(
-                "python3",
-                &[&["-c", start], &world[..], &files[..]].concat(),
-            );
-        },
-    )
+        let world = ["--wit-path", "wit", "--world", "fetcher-py"];
+        let files = ["componentize", "fetcher_app", "--output", OUTPUT];
+        command(
+            "python3",
+            &[&["-c", start], &world[..], &files[..]].concat(),
+        );
+    })
+}
+
+/// The MCP clients below `tests/clients` that are written for `node` or `python`, with what they need
+/// installed at the versions that the lock files pin.
+///
+/// Any number of processes may ask at once: the first one installs, the others wait.
+///
+/// # Panics
+///
+/// If they do not install; the message says what to do.
+#[must_use]
+pub fn clients(name: &str) -> PathBuf {
+    let source = workspace().join("tests/clients").join(name);
+    let read = |name: &str| {
+        let path = source.join(name);
+        let content = fs::read(&path);
+        let content = content.unwrap_or_else(|error| panic!("`{}`: {error}", path.display()));
+        (name.to_owned(), content)
+    };
+    let (pins, sources): (&[&str], &[&str]) = match name {
+        "node" => (
+            &["package.json", "package-lock.json"],
+            &["client.mjs", "bearer.mjs"],
+        ),
+        _ => (&["requirements.txt"], &["client.py"]),
+    };
+    let build = Build {
+        folder: scratch().join("clients").join(name),
+        pins: pins.iter().map(|name| read(name)).collect(),
+        sources: sources.iter().map(|name| read(name)).collect(),
+    };
+    let install = |command: &dyn Fn(&str, &[&str])| match name {
+        "node" => install_node(command),
+        _ => install_python(command),
+    };
+    build.run(install, |_| {}).with_file_name("")
+}
+
+fn install_node(command: &dyn Fn(&str, &[&str])) {
+    command(
+        "npm",
+        &["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+    );
+}
+
+fn install_python(command: &dyn Fn(&str, &[&str])) {
+    let target = ["--target", "packages", "--requirement", "requirements.txt"];
+    let pinned = ["--no-deps", "--require-hashes", "--quiet"];
+    let pip = ["-m", "pip", "install"];
+    command("python3", &[&pip[..], &target[..], &pinned[..]].concat());
 }
 
 /// The component's name while it is built and after.

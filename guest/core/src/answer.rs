@@ -252,15 +252,12 @@ pub(crate) fn retry_after(response: &Response) -> Option<u32> {
 
 /// Refuses names that some readers take for one another, where that could change a decision.
 fn check_names(members: &Map<String, Value>) -> Result<(), Flaw> {
-    let mut seen = Map::new();
-    for deciding in DECIDING {
-        seen.insert(folded(deciding), deciding.into());
-    }
+    let mut seen: Map<String, Value> = Map::new();
     for name in members.keys() {
-        let other = seen.insert(folded(name), name.as_str().into());
-        if let Some(other) = other.as_ref().and_then(Value::as_str)
-            && other != name
-        {
+        let deciding = DECIDING.into_iter().find(|known| same(known, name));
+        let earlier = seen.insert(folded(name).collect(), name.as_str().into());
+        let earlier = earlier.as_ref().and_then(Value::as_str);
+        if let Some(other) = deciding.filter(|known| known != name).or(earlier) {
             let reason = format!(
                 "the policy service's answer can be read in two ways: `{}` is a variant of `{}`",
                 quote(name),
@@ -272,17 +269,18 @@ fn check_names(members: &Map<String, Value>) -> Result<(), Flaw> {
     Ok(())
 }
 
+fn same(one: &str, other: &str) -> bool {
+    folded(one).eq(folded(other))
+}
+
 /// A name without what lenient readers ignore: case and `_`. Go also takes the two letters beyond
 /// ASCII that fold to ASCII ones.
-fn folded(name: &str) -> String {
-    name.chars()
-        .filter(|c| *c != '_')
-        .map(|c| match c {
-            '\u{17f}' => 's',
-            '\u{212a}' => 'k',
-            c => c.to_ascii_lowercase(),
-        })
-        .collect()
+fn folded(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|c| *c != '_').map(|c| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        c => c.to_ascii_lowercase(),
+    })
 }
 
 /// Reads the typed fields of an answer. `null` is the same as absent; another type is a flaw, as the

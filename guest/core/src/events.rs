@@ -10,7 +10,7 @@ use core::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::arguments::Arguments;
-use crate::body::Body;
+use crate::json::body::Body;
 use crate::request::{object, pending_history};
 use crate::time::{Timestamp, uuid_v4};
 use crate::types::{
@@ -113,19 +113,20 @@ pub fn local(
     }
 }
 
-/// The last event of a call whose governor failed, for the host that saw it fail: the tool did not
-/// run, or it did and this is all that is known.
+/// The last event of a call that a host ended itself, and why: its governor failed, or nobody was to
+/// be asked. The tool did not run, or it did and this is all that is known.
 #[must_use]
 pub fn broken(
     session: &Session,
     call: &ToolCall,
     random: [u8; 16],
     now: Timestamp,
+    cause: Cause,
     reason: &str,
     ran: Option<&ToolFailure>,
 ) -> Event {
     let decision = Decision {
-        verdict: Verdict::Block(Cause::GovernorFault),
+        verdict: Verdict::Block(cause),
         reason: reason.to_string(),
         evidence: Evidence::default(),
     };
@@ -236,6 +237,7 @@ fn write<'a>(
         call_id: scene.call.call_id.clone(),
         event_type,
         body,
+        reason: decision.map_or_else(String::new, |decision| decision.reason.clone()),
     }
 }
 
@@ -258,22 +260,23 @@ fn event_body(
     };
     let occurred_at = scene.now.rfc3339();
     let mut body = Body::default();
-    body.set("event_id", event_id);
-    body.set("tenant_id", &*session.tenant_id);
+    // In the order in which they are written.
     body.set_text("agent_id", Some(&session.agent_id));
-    body.set("session_id", &*session.session_id);
-    body.set("user_id", &*session.user_id);
-    body.set("source_type", "agent_tool_call");
-    body.set("event_type", event_type.as_str());
-    body.set_text("tool_name", Some(&scene.call.tool));
-    body.set("content", content);
     body.set("approved_scope", &*session.approved_scope);
+    body.set("content", content);
     body.set("enforcement_mode", session.mode.as_str());
-    body.set("session_tool_calls", pending_history(session, scene.call));
-    body.set("occurred_at", &*occurred_at);
-    body.set("ttl", scene.now.seconds.saturating_add(RETENTION_SECONDS));
-    body.set_text("violation_id", violation);
+    body.set("event_id", event_id);
+    body.set("event_type", event_type.as_str());
     body.set("metadata", metadata);
+    body.set("occurred_at", &*occurred_at);
+    body.set("session_id", &*session.session_id);
+    body.set("session_tool_calls", pending_history(session, scene.call));
+    body.set("source_type", "agent_tool_call");
+    body.set("tenant_id", &*session.tenant_id);
+    body.set_text("tool_name", Some(&scene.call.tool));
+    body.set("ttl", scene.now.seconds.saturating_add(RETENTION_SECONDS));
+    body.set("user_id", &*session.user_id);
+    body.set_text("violation_id", violation);
     if detail == Detail::Full {
         add_context(&mut body, session);
     }
@@ -294,15 +297,15 @@ fn metadata<'a>(scene: Scene<'a>, event_type: EventType, detail: Detail) -> Body
         },
     );
     let mut metadata = Body::default();
-    metadata.set("telemetry_capture", capture.as_str());
-    metadata.set("sdk_language", "rust");
+    metadata.set("action_attestation_id", &*scene.call.call_id);
+    metadata.set("enforcement_trace_id", session.trace());
     metadata.set("environment", &*session.environment);
     metadata.set("event_phase", phase);
-    metadata.set("enforcement_trace_id", session.trace());
-    metadata.set("action_attestation_id", &*scene.call.call_id);
     if scene.lost > 0 {
         metadata.set("events_lost_total", scene.lost);
     }
+    metadata.set("sdk_language", "rust");
+    metadata.set("telemetry_capture", capture.as_str());
     let mut tool_call = Body::default();
     tool_call.set("name", &*scene.call.tool);
     if let (Detail::Full, Some(arguments)) = (detail, scene.arguments) {

@@ -26,7 +26,6 @@ extern crate std;
 
 pub mod answer;
 pub mod arguments;
-mod body;
 pub mod config;
 pub mod decision;
 pub mod duration;
@@ -36,11 +35,9 @@ pub mod exchange;
 pub mod gate;
 pub mod governed;
 pub mod hold;
-pub mod json;
 mod line;
 mod permit;
 pub mod ports;
-mod reader;
 pub mod request;
 pub mod settings;
 mod text;
@@ -53,10 +50,10 @@ pub use duration::parse_duration;
 pub use exchange::{Fault, FaultKind, Method, Request, Response};
 pub use gate::{Ended, Gate, Refused, Ruling};
 pub use governed::Governor;
-pub use json::{JsonError, JsonErrorKind};
 pub use permit::Permit;
 pub use ports::{Outside, Ports, Recorder, Waiting};
 pub use settings::Settings;
+pub use thoth_json::{self as json, JsonError, JsonErrorKind};
 pub use time::Timestamp;
 pub use types::{
     Capture, Cause, Decision, EmitError, Event, EventType, Evidence, FailureCause, Hold, Mode,

@@ -12,9 +12,9 @@ use core::fmt::Write;
 use serde_json::{Map, Value};
 
 use crate::arguments::Arguments;
-use crate::body::{Body, Part};
 use crate::config::Config;
 use crate::exchange::{MAX_REQUEST_BYTES, Method, Request};
+use crate::json::body::{Body, Part};
 use crate::json::{self, JsonError};
 use crate::time::Timestamp;
 use crate::types::{Session, ToolCall};
@@ -56,38 +56,6 @@ pub fn enforce(
 ) -> Result<Request, RequestError> {
     let model = session.model.clone().unwrap_or_default();
     let occurred_at = occurred_at.rfc3339();
-    let mut body = Body::default();
-    body.set("request_id", request_id);
-    body.set("agent_id", &*session.agent_id);
-    body.set("tenant_id", &*session.tenant_id);
-    body.set("user_id", &*session.user_id);
-    body.set("session_id", &*session.session_id);
-    body.set("tool_name", &*call.tool);
-    body.set("identity_binding", identity_binding(session)?);
-    body.set("approved_scope", &*session.approved_scope);
-    body.set("session_tool_calls", pending_history(session, call));
-    if !arguments.members().is_empty() {
-        body.set("tool_args", arguments.members());
-    }
-    body.set("enforcement_mode", session.mode.as_str());
-    body.set("environment", &*session.environment);
-    body.set("enforcement_trace_id", session.trace());
-    body.set("action_attestation_id", &*call.call_id);
-    body.set("occurred_at", &*occurred_at);
-    body.set_text("session_intent", session.intent.as_deref());
-    body.set_text("purpose", session.purpose.as_deref());
-    body.set_text(
-        "data_classification",
-        session.data_classification.as_deref(),
-    );
-    body.set_object(
-        "task_context",
-        object("task_context", &session.task_context)?,
-    );
-    body.set_text("model_name", model.name.as_deref());
-    body.set_text("model_provider", model.provider.as_deref());
-    body.set_text("model_artifact_id", model.artifact_id.as_deref());
-    body.set_text("model_artifact_version", model.artifact_version.as_deref());
     let runtime = session
         .mcp_runtime_identity
         .as_deref()
@@ -101,12 +69,45 @@ pub fn enforce(
                 .or_insert_with(|| runtime.into());
         }
     }
-    body.set_object("metadata", metadata);
+    // In the order in which they are written.
+    let mut body = Body::default();
+    body.set("action_attestation_id", &*call.call_id);
+    body.set("agent_id", &*session.agent_id);
+    body.set("approved_scope", &*session.approved_scope);
     body.set_object("auth_context", auth);
+    body.set_text(
+        "data_classification",
+        session.data_classification.as_deref(),
+    );
     body.set_object(
         "delegation_context",
         object("delegation_context", &session.delegation_context)?,
     );
+    body.set("enforcement_mode", session.mode.as_str());
+    body.set("enforcement_trace_id", session.trace());
+    body.set("environment", &*session.environment);
+    body.set("identity_binding", identity_binding(session)?);
+    body.set_object("metadata", metadata);
+    body.set_text("model_artifact_id", model.artifact_id.as_deref());
+    body.set_text("model_artifact_version", model.artifact_version.as_deref());
+    body.set_text("model_name", model.name.as_deref());
+    body.set_text("model_provider", model.provider.as_deref());
+    body.set("occurred_at", &*occurred_at);
+    body.set_text("purpose", session.purpose.as_deref());
+    body.set("request_id", request_id);
+    body.set("session_id", &*session.session_id);
+    body.set_text("session_intent", session.intent.as_deref());
+    body.set("session_tool_calls", pending_history(session, call));
+    body.set_object(
+        "task_context",
+        object("task_context", &session.task_context)?,
+    );
+    body.set("tenant_id", &*session.tenant_id);
+    if !arguments.members().is_empty() {
+        body.set("tool_args", arguments.members());
+    }
+    body.set("tool_name", &*call.tool);
+    body.set("user_id", &*session.user_id);
     let body = body.canonical();
     if body.len() > MAX_REQUEST_BYTES {
         return Err(RequestError::TooLong);

@@ -2,6 +2,8 @@
 
 use alloc::string::String;
 
+pub(crate) use thoth_json::quote;
+
 /// The longest text of the policy service that is kept as a reason, in characters.
 const MAX_CHARACTERS: usize = 2000;
 
@@ -12,24 +14,6 @@ pub(crate) fn clean(text: &str) -> String {
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(MAX_CHARACTERS)
         .collect()
-}
-
-/// A short quotation from outside, for an error message.
-pub(crate) fn quote(text: &str) -> String {
-    const SHORT: usize = 60;
-    let mut quoted = String::new();
-    for (index, character) in text.chars().enumerate() {
-        if index == SHORT {
-            quoted.push('…');
-            break;
-        }
-        if character.is_control() {
-            quoted.extend(character.escape_default());
-        } else {
-            quoted.push(character);
-        }
-    }
-    quoted
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! Points in time and identifiers, as the wire writes them.
 
-use alloc::format;
 use alloc::string::String;
 
 /// A point in time by the wall clock.
@@ -21,13 +20,34 @@ impl Timestamp {
         let seconds = self.seconds.min(LAST_SECOND_OF_9999);
         let (year, month, day) = civil(seconds / 86_400);
         let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-        let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+        let mut text = String::with_capacity("2026-01-02T03:04:05.678901234Z".len());
+        for (before, number, digits) in [
+            ("", year, 4),
+            ("-", month, 2),
+            ("-", day, 2),
+            ("T", hour, 2),
+            (":", minute, 2),
+            (":", second, 2),
+        ] {
+            text.push_str(before);
+            push_digits(&mut text, number, digits);
+        }
         if self.nanoseconds > 0 {
-            let fraction = format!(".{:09}", self.nanoseconds.min(999_999_999));
-            text.push_str(fraction.trim_end_matches('0'));
+            text.push('.');
+            push_digits(&mut text, self.nanoseconds.min(999_999_999).into(), 9);
+            text.truncate(text.trim_end_matches('0').len());
         }
         text.push('Z');
         text
+    }
+}
+
+/// The last so many decimal digits of a number.
+fn push_digits(text: &mut String, number: u64, digits: u32) {
+    for place in (0..digits).rev() {
+        // Below ten.
+        let digit = number / 10_u64.pow(place) % 10;
+        text.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
     }
 }
 
@@ -55,15 +75,19 @@ pub fn uuid_v4(random: [u8; 16]) -> String {
     let bits = u128::from_be_bytes(random);
     let bits = bits & !(0xf << 76) | (4 << 76);
     let bits = bits & !(0x3 << 62) | (2 << 62);
-    let hex = format!("{bits:032x}");
     let mut text = String::with_capacity(36);
-    for (index, digit) in hex.chars().enumerate() {
-        if matches!(index, 8 | 12 | 16 | 20) {
+    for (index, byte) in bits.to_be_bytes().into_iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
             text.push('-');
         }
-        text.push(digit);
+        text.push(hex(byte >> 4));
+        text.push(hex(byte & 0xf));
     }
     text
+}
+
+fn hex(digit: u8) -> char {
+    char::from(if digit < 10 { b'0' } else { b'a' - 10 } + digit)
 }
 
 #[cfg(test)]

@@ -166,11 +166,12 @@ pub enum Cause {
     NotRecorded,
     Configuration,
     GovernorFault,
+    Budget,
 }
 
 impl Cause {
     /// Every cause, in the order of the contract.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Policy,
         Self::Deferred,
         Self::Denied,
@@ -193,6 +194,7 @@ impl Cause {
         Self::NotRecorded,
         Self::Configuration,
         Self::GovernorFault,
+        Self::Budget,
     ];
 
     /// The cause for programs, in snake case.
@@ -221,6 +223,7 @@ impl Cause {
             Self::NotRecorded => "not_recorded",
             Self::Configuration => "configuration",
             Self::GovernorFault => "governor_fault",
+            Self::Budget => "budget",
         }
     }
 }
@@ -427,6 +430,8 @@ pub struct Event {
     pub event_type: EventType,
     /// The event as it goes on the wire, a JSON object.
     pub body: String,
+    /// Why it was decided so, in the policy service's words; may be empty. Not for the wire.
+    pub reason: String,
 }
 
 /// Why an event could not be kept.

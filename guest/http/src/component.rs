@@ -19,7 +19,7 @@ static GATE: AtomicRefCell<Option<Gate>> = AtomicRefCell::new(None);
 fn with<T>(act: impl FnOnce(&mut Gate) -> T) -> T {
     let mut slot = GATE.borrow_mut();
     let gate = slot.get_or_insert_with(|| {
-        let fresh_id = uuid_v4(Wasi.random());
+        let fresh_id = uuid_v4(Wasi::default().random());
         Gate::new(Settings::from_vars(thoth_shell::vars(), fresh_id))
     });
     act(gate)
@@ -29,20 +29,20 @@ impl Guest for Component {
     fn handle(request: IncomingRequest, response_out: ResponseOutparam) {
         let arguments = question::arguments(&request);
         let ruling = with(|gate| {
-            gate.close_abandoned(&mut Wasi);
-            gate.check(&mut Wasi, TOOL, Ok(&arguments))
+            gate.close_abandoned(&mut Wasi::default());
+            gate.check(&mut Wasi::default(), TOOL, Ok(&arguments))
         });
         match ruling {
             Ruling::Run(ticket, permit) if permit.is_modified() => {
                 let why = "a request passes as it came or not at all";
-                let refused = with(|gate| gate.reject(&mut Wasi, ticket, why));
+                let refused = with(|gate| gate.reject(&mut Wasi::default(), ticket, why));
                 refusal::answer(&refused, response_out);
             }
             Ruling::Run(ticket, _permit) => {
                 incoming_handler::handle(request, response_out);
                 // The service answers to the host itself: what it said is not seen here.
                 let ended = Ended::Completed("null".into());
-                with(|gate| gate.done(&mut Wasi, ticket, ended));
+                with(|gate| gate.done(&mut Wasi::default(), ticket, ended));
             }
             Ruling::Refuse(refused) => refusal::answer(&refused, response_out),
         }

@@ -41,7 +41,8 @@ fn status(cause: Cause) -> u16 {
         | Cause::Denied
         | Cause::Expired
         | Cause::InvalidArguments
-        | Cause::InvalidModify => 403,
+        | Cause::InvalidModify
+        | Cause::Budget => 403,
         Cause::Deferred
         | Cause::Unreachable
         | Cause::Timeout
@@ -58,6 +59,7 @@ fn status(cause: Cause) -> u16 {
         | Cause::Tls
         | Cause::NotRecorded
         | Cause::Configuration
-        | Cause::GovernorFault => 503,
+        | Cause::GovernorFault
+        | Cause::Budget => 503,
     }
 }

@@ -17,7 +17,7 @@ static GATE: AtomicRefCell<Option<Gate>> = AtomicRefCell::new(None);
 fn with<T>(act: impl FnOnce(&mut Gate) -> T) -> T {
     let mut slot = GATE.borrow_mut();
     let gate = slot.get_or_insert_with(|| {
-        let fresh_id = uuid_v4(Wasi.random());
+        let fresh_id = uuid_v4(Wasi::default().random());
         Gate::new(Settings::from_vars(thoth_shell::vars(), fresh_id))
     });
     act(gate)
@@ -27,8 +27,8 @@ impl gate::Guest for Component {
     fn check(tool: String, arguments: Result<String, String>) -> gate::Ruling {
         let arguments = arguments.as_deref().map_err(String::as_str);
         let ruling = with(|gate| {
-            gate.close_abandoned(&mut Wasi);
-            gate.check(&mut Wasi, &tool, arguments)
+            gate.close_abandoned(&mut Wasi::default());
+            gate.check(&mut Wasi::default(), &tool, arguments)
         });
         match ruling {
             Ruling::Run(ticket, permit) if permit.is_modified() => {
@@ -43,7 +43,7 @@ impl gate::Guest for Component {
     }
 
     fn reject(ticket: u64, why: String) -> String {
-        with(|gate| gate.reject(&mut Wasi, ticket, &why)).text
+        with(|gate| gate.reject(&mut Wasi::default(), ticket, &why)).text
     }
 
     fn done(ticket: u64, ended: gate::Ended) {
@@ -52,6 +52,6 @@ impl gate::Guest for Component {
             gate::Ended::Failed(error) => Ended::Failed(error),
             gate::Ended::Untold(why) => Ended::Untold(why),
         };
-        with(|gate| gate.done(&mut Wasi, ticket, ended));
+        with(|gate| gate.done(&mut Wasi::default(), ticket, ended));
     }
 }

@@ -13,8 +13,8 @@ use thoth_core::{Fault, FaultKind, Method, Request, Response};
 use wasip2::clocks::monotonic_clock;
 use wasip2::http::outgoing_handler::handle;
 use wasip2::http::types::{
-    self as wasi, ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse,
-    OutgoingBody, OutgoingRequest, Scheme,
+    self as wasi, ErrorCode, Fields, FutureIncomingResponse, IncomingResponse, OutgoingBody,
+    OutgoingRequest, Scheme,
 };
 use wasip2::io::poll::{Pollable, poll};
 use wasip2::io::streams::{InputStream, StreamError};
@@ -96,11 +96,14 @@ fn wait_for_head(
     answer: &FutureIncomingResponse,
     deadline: &Deadline,
 ) -> Result<IncomingResponse, Fault> {
+    let event = answer.subscribe();
     loop {
+        // It is never there before somebody has waited for it.
+        deadline.wait(&event)?;
         match answer.get() {
             Some(Ok(head)) => return head.map_err(failed),
             Some(Err(())) => return Err(fault(FaultKind::Protocol, "the answer was taken before")),
-            None => deadline.wait(&answer.subscribe())?,
+            None => {}
         }
     }
 }
@@ -115,8 +118,9 @@ fn receive(answer: &IncomingResponse, deadline: &Deadline) -> Result<Response, F
         .stream()
         .map_err(|()| fault(FaultKind::Protocol, "no body"))?;
     let body = read(&stream, deadline)?;
+    // What comes after a body is of no interest. The stream goes first, as it is the body's child.
     drop(stream);
-    drop(IncomingBody::finish(incoming));
+    drop(incoming);
     Ok(Response {
         status,
         headers,
@@ -149,8 +153,11 @@ struct Deadline(Pollable);
 impl Deadline {
     /// Waits for `event`, but not beyond the end.
     fn wait(&self, event: &Pollable) -> Result<(), Fault> {
-        poll(&[&self.0, event]);
-        self.check()
+        // By the places of those that are ready.
+        match poll(&[&self.0, event]).contains(&0) {
+            true => Err(fault(FaultKind::Timeout, "")),
+            false => Ok(()),
+        }
     }
 
     fn check(&self) -> Result<(), Fault> {

@@ -19,9 +19,15 @@ use thoth_core::{Fault, Outside, Request, Response, Timestamp, Waiting};
 use wasip2::clocks::{monotonic_clock, wall_clock};
 use wasip2::random::random::get_random_bytes;
 
-/// The outside of an instance, by its imports of WASI. All of its state is the host's.
-#[derive(Debug)]
-pub struct Wasi;
+/// Random bytes for all ids of a call.
+const RANDOM: u64 = 48;
+
+/// The outside of an instance, by its imports of WASI. All of its state is the host's, but for random
+/// bytes that were not used yet.
+#[derive(Debug, Default)]
+pub struct Wasi {
+    random: Vec<u8>,
+}
 
 /// The environment's variables.
 #[must_use]
@@ -47,8 +53,12 @@ impl Outside for Wasi {
     }
 
     fn random(&mut self) -> [u8; 16] {
+        if self.random.len() < 16 {
+            self.random = get_random_bytes(RANDOM);
+        }
+        let rest = self.random.len().saturating_sub(16);
         let mut random = [0; 16];
-        for (to, from) in random.iter_mut().zip(get_random_bytes(16)) {
+        for (to, from) in random.iter_mut().zip(self.random.drain(rest..)) {
             *to = from;
         }
         random

@@ -283,6 +283,7 @@ fn events(batch: &[u8]) -> Result<[Event; 2]> {
             call_id: "5e8d11c0-0d0e-4a53-8ad4-4ff5e6a0b6ff".into(),
             event_type: kind.into(),
             body: body.to_string(),
+            facts: String::new(),
         })
     };
     Ok([find("TOOL_CALL_PRE")?, find("TOOL_CALL_POST")?])
@@ -315,6 +316,7 @@ async fn hold_turn(state: &TempDir, destination: &str) -> Result<JoinHandle<()>>
         call_id: "bench".into(),
         event_type: "TOOL_CALL_PRE".into(),
         body: "{}".into(),
+        facts: String::new(),
     })
     .await?;
     taken.notified().await;

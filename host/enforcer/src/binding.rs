@@ -1,18 +1,23 @@
 //! What an approval is for: one call, by one agent for one user in one session, of one tool with one
 //! set of arguments, under one state of the policies.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value, json};
 use thoth_core::json::{canonical, digest};
 
 use crate::call::Call;
 use crate::store::Approval;
 
-/// The request header in which a host says what it is about to run.
+/// The header of a question about a call in which a host says which component it would run, by its
+/// SHA-256 in lower-case hex. Such a host takes changed arguments out of an approval, and uses it only
+/// with a claim.
+const COMPONENT_HEADER: &str = "thoth-component";
+
+/// The header of a question about a hold in which a host says what it is about to run.
 ///
 /// `name=value` pairs with commas between. All but `use` are SHA-256 digests in lower-case hex, so that
 /// any text can be named in a header. A client that does not know it, as the SDKs do not, leaves it out.
-pub(crate) const CLAIM_HEADER: &str = "thoth-claim";
+const CLAIM_HEADER: &str = "thoth-claim";
 
 /// The longest claim that is read, in bytes.
 const MAX_CLAIM: usize = 1024;
@@ -39,7 +44,7 @@ pub(crate) struct Binding {
 
 impl Binding {
     /// What a hold of this call is bound to.
-    pub(crate) fn new(call: &Call, claim: Option<&Claim>, policy: &str, nonce: String) -> Self {
+    pub(crate) fn new(call: &Call, policy: &str, nonce: String) -> Self {
         let asked = canonical(&Value::Object(call.arguments.clone()));
         Self {
             tenant_id: call.tenant_id.clone(),
@@ -47,7 +52,7 @@ impl Binding {
             user_id: call.user_id.clone(),
             session_id: call.session_id.clone(),
             tool_name: call.tool_name.clone(),
-            component: claim.map(|claim| claim.component.clone()),
+            component: call.component.clone(),
             arguments: asked.clone(),
             asked,
             policy: policy.to_owned(),
@@ -116,7 +121,7 @@ pub(crate) struct Claim {
     caller: String,
     session: String,
     tool: String,
-    pub(crate) component: String,
+    component: String,
     arguments: String,
     /// Random, of the host's for one call: whoever uses an approval first is the only one to.
     pub(crate) use_id: String,
@@ -124,33 +129,47 @@ pub(crate) struct Claim {
 
 /// A claim that is not one. It is refused, since to ignore it would be to check less than was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the header `thoth-claim` is not a claim")]
-pub(crate) struct NoClaim;
+#[error("the header `{0}` does not say what would run")]
+pub(crate) struct NoClaim(&'static str);
+
+/// The component that a request announces, where it does.
+pub(crate) fn announced(headers: &HeaderMap) -> Result<Option<String>, NoClaim> {
+    let wrong = NoClaim(COMPONENT_HEADER);
+    let mut values = headers.get_all(COMPONENT_HEADER).iter();
+    match (values.next().map(HeaderValue::to_str), values.next()) {
+        (None, _) => Ok(None),
+        (Some(Ok(text)), None) if text.len() == 64 && is_hex(text) => Ok(Some(text.to_owned())),
+        (Some(_), _) => Err(wrong),
+    }
+}
+
+fn is_hex(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
 
 impl Claim {
     /// Reads the claim of a request, where there is one.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, NoClaim> {
+        let wrong = NoClaim(CLAIM_HEADER);
         let mut values = headers.get_all(CLAIM_HEADER).iter();
         let Some(value) = values.next() else {
             return Ok(None);
         };
-        let text = value.to_str().map_err(|_| NoClaim)?;
+        let text = value.to_str().map_err(|_| wrong)?;
         if values.next().is_some() || text.len() > MAX_CLAIM {
-            return Err(NoClaim);
+            return Err(wrong);
         }
         let mut parts = Map::new();
         for pair in text.split(',') {
-            let (name, value) = pair.trim().split_once('=').ok_or(NoClaim)?;
-            let is_hex = value
-                .bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-            if !is_hex || parts.insert(name.to_owned(), value.into()).is_some() {
-                return Err(NoClaim);
+            let (name, value) = pair.trim().split_once('=').ok_or(wrong)?;
+            if !is_hex(value) || parts.insert(name.to_owned(), value.into()).is_some() {
+                return Err(wrong);
             }
         }
         let mut take = |name: &str, length: usize| match parts.remove(name) {
             Some(Value::String(value)) if value.len() == length => Ok(value),
-            _ => Err(NoClaim),
+            _ => Err(wrong),
         };
         Ok(Some(Self {
             caller: take("caller", 64)?,
@@ -160,6 +179,20 @@ impl Claim {
             arguments: take("arguments", 64)?,
             use_id: take("use", 32)?,
         }))
+    }
+
+    /// The claim of a host that is about to make this call.
+    #[cfg(test)]
+    pub(crate) fn for_test(binding: &Binding, use_id: String) -> Self {
+        let caller = [&binding.tenant_id, &binding.agent_id, &binding.user_id];
+        Self {
+            caller: digest_of(&json!(caller)),
+            session: digest(&binding.session_id),
+            tool: digest(&binding.tool_name),
+            component: binding.component.clone().unwrap_or_default(),
+            arguments: digest(&binding.asked),
+            use_id,
+        }
     }
 
     /// Checks that the approval is for the very call that is claimed.

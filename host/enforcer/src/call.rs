@@ -23,8 +23,9 @@ pub(crate) struct Call {
     pub(crate) data_classification: Option<String>,
     pub(crate) task: Task,
     pub(crate) model: Model,
-    /// Whether the client runs what an approval says, and not what it asked for: not all of them do.
-    pub(crate) runs_what_is_approved: bool,
+    /// The SHA-256 of the tool's component, where the host announces it. Such a host runs what an
+    /// approval says and not what it asked for, which not every client does.
+    pub(crate) component: Option<String>,
 }
 
 /// Where the task came from.
@@ -97,7 +98,7 @@ impl Call {
                 artifact_id: fields.text("model_artifact_id")?,
                 artifact_version: fields.text("model_artifact_version")?,
             },
-            runs_what_is_approved: false,
+            component: None,
         })
     }
 

@@ -27,7 +27,7 @@ impl Secret {
     }
 
     /// Whether `offered` is this credential. A blank one is never matched.
-    pub(crate) fn matches(&self, offered: &[u8]) -> bool {
+    pub fn matches(&self, offered: &[u8]) -> bool {
         let offered: [u8; 32] = Sha256::digest(offered).into();
         !self.blank && bool::from(self.digest.ct_eq(&offered))
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
-use http::{HeaderMap, Request, Response, Uri};
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 
 use self::live::Live;
 use crate::api::ApiError;
-use crate::api::route::Route;
+use crate::api::route::{Audience, Route};
 use crate::enforcer::{Enforcer, MAX_BODY};
 
 /// An answer, or one that goes on.
@@ -137,7 +137,14 @@ async fn respond(
 ) -> Result<Response<Body>, ApiError> {
     let (head, body) = request.into_parts();
     require_loopback_names(&head.uri, &head.headers)?;
-    if Route::find(&head.method, head.uri.path()).is_ok_and(|route| route == Route::Live) {
+    let route = Route::find(&head.method, head.uri.path()).ok();
+    if route
+        .as_ref()
+        .is_some_and(|route| route.is_for() != Audience::Agents)
+    {
+        require_own_origin(&head.headers)?;
+    }
+    if route == Some(Route::Live) {
         enforcer.require_approver(&head.headers)?;
         return Ok(live::response(enforcer, stopped)?.map(Either::Right));
     }
@@ -180,6 +187,20 @@ fn require_loopback_names(uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError
     } else {
         Err(ApiError::forbidden(
             "only requests for a loopback address are served",
+        ))
+    }
+}
+
+/// A page of another server on this machine is on loopback as well, and no approver's: only the
+/// enforcer's own page may ask what approvers ask.
+fn require_own_origin(headers: &HeaderMap) -> Result<(), ApiError> {
+    let host = headers.get(HOST).map(HeaderValue::as_bytes);
+    let is_own = |origin: &HeaderValue| origin.as_bytes().strip_prefix(b"http://") == host;
+    if headers.get_all(ORIGIN).iter().all(is_own) {
+        Ok(())
+    } else {
+        Err(ApiError::forbidden(
+            "only the enforcer's own page may ask this",
         ))
     }
 }

@@ -47,6 +47,8 @@ pub struct Settings {
     pub timeout: Option<Duration>,
     /// Where events and holds are kept.
     pub state_dir: Option<PathBuf>,
+    /// Whether nothing runs as long as there is no `tools.lock`.
+    pub locked: bool,
     /// The tenant.
     pub tenant: Option<String>,
     /// The agent.
@@ -104,6 +106,7 @@ impl Config {
             "ca_file",
             "timeout",
             "state_dir",
+            "locked",
             "tenant",
             "agent",
             "user",
@@ -219,6 +222,7 @@ impl Settings {
             ca_file: path("ca_file")?,
             timeout,
             state_dir: path("state_dir")?,
+            locked: table.flag("locked")?,
             tenant: text("tenant")?,
             agent: text("agent")?,
             user: text("user")?,

@@ -8,6 +8,7 @@ use crate::document::{Node, Table};
 use crate::error::{Problem, Warning};
 use crate::files::{BadFolder, FileGrant};
 use crate::grants::{Grants, Unused};
+use crate::keep::Keep;
 use crate::limits::LimitSettings;
 use crate::network::NetworkRule;
 use crate::rule::{self, DEFAULT_METHODS};
@@ -17,6 +18,9 @@ use crate::words::shown;
 /// The longest label, in characters.
 const LABEL_MAX: usize = 64;
 
+/// The longest prefix of tools' names, in characters.
+const PREFIX_MAX: usize = 32;
+
 /// What one component is granted, and what a call of it may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolConfig {
@@ -24,10 +28,14 @@ pub struct ToolConfig {
     pub label: String,
     /// The component's file, canonical.
     pub component: PathBuf,
+    /// What the names of its tools begin with, for two components that offer the same name.
+    pub prefix: Option<String>,
     /// SHA-256 of the file: this very component or none.
     pub sha256: Option<[u8; 32]>,
     /// What a call may use.
     pub limits: LimitSettings,
+    /// How much of its arguments and results the log keeps.
+    pub keep: Keep,
     /// What it may reach for.
     pub grants: Grants,
     /// Where all that is written.
@@ -83,8 +91,10 @@ impl ToolConfig {
         }
         let table = node.table(&[
             "component",
+            "prefix",
             "sha256",
             "limits",
+            "keep",
             "network",
             "files",
             "environment",
@@ -93,10 +103,12 @@ impl ToolConfig {
         let mut tool = Self {
             label: label.into(),
             component: component(table.required("component")?, base)?,
+            prefix: table.optional("prefix", prefix)?,
             sha256: table.optional("sha256", digest)?,
             limits: table
                 .optional("limits", LimitSettings::from_node)?
                 .unwrap_or_default(),
+            keep: table.optional("keep", Node::parsed)?.unwrap_or_default(),
             grants: Grants::default(),
             lines: Lines {
                 tool: node.at.line,
@@ -163,6 +175,19 @@ fn component(node: &Node, base: &Path) -> Result<PathBuf, Problem> {
         Ok(_) => Err(node.problem("the component is not a regular file")),
         Err(error) => Err(missing(error)),
     }
+}
+
+fn prefix(node: &Node) -> Result<String, Problem> {
+    let text = node.text()?;
+    let plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    if !plain || !(1..=PREFIX_MAX).contains(&text.len()) {
+        return Err(node.problem(format_args!(
+            "a prefix is 1 to {PREFIX_MAX} of `a-z 0-9 _`: with `crm`, `search` is `crm_search`"
+        )));
+    }
+    Ok(text.to_owned())
 }
 
 fn digest(node: &Node) -> Result<[u8; 32], Problem> {

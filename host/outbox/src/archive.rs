@@ -11,7 +11,7 @@ use crate::chain::{self, Hash, Head};
 use crate::error::{OpenError, StatusError, plain};
 use crate::event::Event;
 use crate::outbox::Status;
-use crate::reader;
+use crate::reader::{self, Seen};
 use crate::schema::{self, Found, NOWHERE};
 
 /// How long another process may keep the log locked.
@@ -191,6 +191,35 @@ impl Archive {
             .ok_or_else(|| StatusError(format!("no call begins with `{beginning}`")))
     }
 
+    /// Visits the records of a session, the oldest first; of a session that was resumed, all of them.
+    ///
+    /// # Errors
+    /// The log cannot be read, or only up to some record: those were visited.
+    pub fn session(
+        &self,
+        session: &str,
+        mut visitor: impl FnMut(Entry) -> ControlFlow<()>,
+    ) -> Result<(), StatusError> {
+        // There are far fewer beginnings than records, and an index of them.
+        let begun: Option<i64> = self
+            .connection
+            .query_row(
+                "SELECT min(seq) FROM event
+                 WHERE session_id = ?1 AND event_type = 'SESSION_START'",
+                [session],
+                |row| row.get(0),
+            )
+            .map_err(failed)?;
+        let Some(begun) = begun else {
+            return Ok(());
+        };
+        self.read(
+            "WHERE seq >= ?1 AND session_id = ?2",
+            params![begun, session],
+            |entry| Ok(visitor(entry)),
+        )
+    }
+
     /// How the log stands for each destination, by its name.
     ///
     /// # Errors
@@ -202,7 +231,10 @@ impl Archive {
             let mut rows = statement.query([])?;
             let mut all = Vec::new();
             while let Some(row) = rows.next()? {
-                all.push((row.get(1)?, reader::standing(&transaction, row.get(0)?)?));
+                all.push((
+                    row.get(1)?,
+                    reader::standing(&transaction, row.get(0)?, &mut Seen::default())?,
+                ));
             }
             Ok(all)
         };

@@ -84,6 +84,10 @@ pub(crate) struct Ledger {
     signer: Signer,
     destination: i64,
     cap: Cap,
+    /// Where the log stood when this was committed last.
+    known: Option<(Head, Count)>,
+    /// What was settled when somebody last looked; it only grows.
+    settled: Count,
 }
 
 impl Ledger {
@@ -113,6 +117,8 @@ impl Ledger {
             signer,
             destination,
             cap,
+            known: None,
+            settled: Count::default(),
         })
     }
 
@@ -174,10 +180,17 @@ impl Ledger {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let now = millis();
-        let mut tally = Tally::read(&transaction, self.destination)?;
-        let before = tally.clone();
         let last = head(&transaction, self.first)?;
-        let mut head = last;
+        let count = match self.known {
+            // Nobody else has appended.
+            Some((known, count)) if known == last => count,
+            known => Count::read(&transaction, self.destination, known)?,
+        };
+        let mut end = End {
+            head: last,
+            count,
+            settled: self.settled,
+        };
         let mut sign = false;
         let mut answers = Vec::new();
         for change in changes.clone() {
@@ -186,17 +199,18 @@ impl Ledger {
                     &transaction,
                     self.destination,
                     self.cap,
-                    &mut tally,
-                    &mut head,
+                    &mut end,
                     record,
                     now,
                 )?,
                 Change::Settle(settlement) => {
-                    settle(&transaction, &mut tally, settlement, now)?;
+                    settle(&transaction, self.destination, settlement, now)?;
                     Ok(())
                 }
                 Change::Trouble(why) => {
-                    tally.last_error = Some(why.clone());
+                    transaction
+                        .prepare_cached("UPDATE destination SET last_error = ?2 WHERE id = ?1")?
+                        .execute(params![self.destination, why])?;
                     Ok(())
                 }
                 Change::Sign => {
@@ -205,12 +219,11 @@ impl Ledger {
                 }
             });
         }
-        if tally != before {
-            tally.write(&transaction, self.destination)?;
-        }
         transaction.commit()?;
-        if head != last {
-            self.signer.appended(head);
+        self.known = Some((end.head, end.count));
+        self.settled = end.settled;
+        if end.head != last {
+            self.signer.appended(end.head);
         }
         if sign {
             // Only what is committed is signed.
@@ -225,53 +238,85 @@ impl Ledger {
     }
 }
 
-/// The counters of one destination; they change in the transaction that changes what they count.
-#[derive(Clone, Debug, PartialEq)]
-struct Tally {
-    settled_through: i64,
-    waiting: i64,
-    waiting_bytes: i64,
-    delivered: i64,
-    rejected: i64,
-    last_error: Option<String>,
+/// How many events there are for one destination up to some point, and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) events: i64,
+    pub(crate) bytes: i64,
 }
 
-impl Tally {
-    fn read(transaction: &Transaction<'_>, destination: i64) -> rusqlite::Result<Self> {
+impl Count {
+    /// Of all its events; where it is known up to some record only what comes after is looked at.
+    fn read(
+        transaction: &Transaction<'_>,
+        destination: i64,
+        known: Option<(Head, Self)>,
+    ) -> rusqlite::Result<Self> {
+        let (after, before) = match known {
+            Some((head, count)) => (i64::try_from(head.index).unwrap_or(i64::MAX), count),
+            None => (0, Self::default()),
+        };
+        let last = Self::after(transaction, destination, after)?;
+        Ok(last.unwrap_or(before))
+    }
+
+    /// Of all its events, if there is one after this row.
+    pub(crate) fn after(
+        transaction: &Transaction<'_>,
+        destination: i64,
+        row: i64,
+    ) -> rusqlite::Result<Option<Self>> {
         transaction
             .prepare_cached(
-                "SELECT settled_through, waiting, waiting_bytes, delivered, rejected, last_error
-                 FROM destination WHERE id = ?1",
+                "SELECT nth, bytes FROM event WHERE destination = ?1 AND seq > ?2
+                 ORDER BY seq DESC LIMIT 1",
+            )?
+            .query_row([destination, row], |row| {
+                Ok(Self {
+                    events: row.get(0)?,
+                    bytes: row.get(1)?,
+                })
+            })
+            .optional()
+    }
+
+    /// Of those that were delivered or rejected.
+    pub(crate) fn settled(
+        transaction: &Transaction<'_>,
+        destination: i64,
+    ) -> rusqlite::Result<Self> {
+        transaction
+            .prepare_cached(
+                "SELECT delivered + rejected, settled_bytes FROM destination WHERE id = ?1",
             )?
             .query_row([destination], |row| {
                 Ok(Self {
-                    settled_through: row.get(0)?,
-                    waiting: row.get(1)?,
-                    waiting_bytes: row.get(2)?,
-                    delivered: row.get(3)?,
-                    rejected: row.get(4)?,
-                    last_error: row.get(5)?,
+                    events: row.get(0)?,
+                    bytes: row.get(1)?,
                 })
             })
     }
 
-    fn write(&self, transaction: &Transaction<'_>, destination: i64) -> rusqlite::Result<()> {
-        transaction
-            .prepare_cached(
-                "UPDATE destination SET settled_through = ?2, waiting = ?3, waiting_bytes = ?4,
-                 delivered = ?5, rejected = ?6, last_error = ?7 WHERE id = ?1",
-            )?
-            .execute(params![
-                destination,
-                self.settled_through,
-                self.waiting,
-                self.waiting_bytes,
-                self.delivered,
-                self.rejected,
-                self.last_error,
-            ])?;
-        Ok(())
+    fn with(self, bytes: i64) -> Self {
+        Self {
+            events: self.events.saturating_add(1),
+            bytes: self.bytes.saturating_add(bytes),
+        }
     }
+
+    /// Whether more than the cap waits if so much is settled.
+    fn exceeds(self, cap: Cap, settled: Self) -> bool {
+        self.events.saturating_sub(settled.events) > cap.events
+            || self.bytes.saturating_sub(settled.bytes) > cap.bytes
+    }
+}
+
+/// The end of the log, as a transaction moves it on.
+struct End {
+    head: Head,
+    /// For the destination of this ledger.
+    count: Count,
+    settled: Count,
 }
 
 /// The end of the chain.
@@ -292,8 +337,7 @@ fn append(
     transaction: &Transaction<'_>,
     destination: i64,
     cap: Cap,
-    tally: &mut Tally,
-    head: &mut Head,
+    end: &mut End,
     record: &Record,
     now: i64,
 ) -> rusqlite::Result<Result<(), AppendError>> {
@@ -302,33 +346,43 @@ fn append(
         content,
         deliver,
     } = record;
-    let destination = if *deliver { destination } else { NOWHERE };
     let bytes = i64::try_from(event.bytes()).unwrap_or(i64::MAX);
-    let waiting_bytes = tally.waiting_bytes.saturating_add(bytes);
-    if *deliver && (tally.waiting >= cap.events || waiting_bytes > cap.bytes) {
-        // What is in the log already needs no room.
-        let known = stored(transaction, event)?;
-        return Ok(match known {
-            Some(stored) => same(&stored, destination, event),
-            None => Err(AppendError::Full),
-        });
+    let (place, count) = if *deliver {
+        (destination, end.count.with(bytes))
+    } else {
+        (NOWHERE, Count::default())
+    };
+    if *deliver && count.exceeds(cap, end.settled) {
+        // More may be settled by now.
+        end.settled = Count::settled(transaction, destination)?;
+        if count.exceeds(cap, end.settled) {
+            // What is in the log already needs no room.
+            let known = stored(transaction, event)?;
+            return Ok(match known {
+                Some(stored) => same(&stored, place, event),
+                None => Err(AppendError::Full),
+            });
+        }
     }
-    let next = head.next(now, *content);
+    let next = end.head.next(now, *content);
     let added = transaction
         .prepare_cached(
             "INSERT INTO event
-                 (seq, id, destination, session_id, call_id, event_type, appended_at, hash, facts,
-                  body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING",
+                 (seq, id, destination, session_id, call_id, event_type, appended_at, nth, bytes,
+                  hash, facts, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+             ON CONFLICT (id) DO NOTHING",
         )?
         .execute(params![
             next.index,
             event.id,
-            destination,
+            place,
             event.session_id,
             event.call_id,
             event.event_type,
             now,
+            count.events,
+            count.bytes,
             next.hash.0,
             event.facts,
             event.body,
@@ -336,14 +390,13 @@ fn append(
     if added == 0 {
         let known = stored(transaction, event)?;
         return Ok(match known {
-            Some(stored) => same(&stored, destination, event),
+            Some(stored) => same(&stored, place, event),
             None => Err(AppendError::Conflict(event.id.clone())),
         });
     }
-    *head = next;
+    end.head = next;
     if *deliver {
-        tally.waiting = tally.waiting.saturating_add(1);
-        tally.waiting_bytes = waiting_bytes;
+        end.count = count;
     }
     Ok(Ok(()))
 }
@@ -381,31 +434,39 @@ fn same(stored: &(i64, Event), destination: i64, event: &Event) -> Result<(), Ap
 
 fn settle(
     transaction: &Transaction<'_>,
-    tally: &mut Tally,
+    destination: i64,
     settlement: &Settlement,
     now: i64,
 ) -> rusqlite::Result<()> {
+    let Settlement {
+        through,
+        events,
+        bytes,
+        refused,
+    } = settlement;
+    let (delivered, rejected) = match refused {
+        None => (*events, 0),
+        Some(_) => (0, *events),
+    };
     // INVARIANT: what is settled stays settled, so an answer that was counted is not counted again.
-    if settlement.through <= tally.settled_through {
-        return Ok(());
-    }
-    tally.settled_through = settlement.through;
-    tally.waiting = tally.waiting.saturating_sub(settlement.events);
-    tally.waiting_bytes = tally.waiting_bytes.saturating_sub(settlement.bytes);
-    match &settlement.refused {
-        None => {
-            tally.delivered = tally.delivered.saturating_add(settlement.events);
-            tally.last_error = None;
-        }
-        Some(why) => {
-            tally.rejected = tally.rejected.saturating_add(settlement.events);
-            tally.last_error = Some(why.clone());
-            transaction
-                .prepare_cached(
-                    "INSERT INTO rejection (seq, why, rejected_at) VALUES (?1, ?2, ?3)",
-                )?
-                .execute(params![settlement.through, why, now])?;
-        }
+    let counted = transaction
+        .prepare_cached(
+            "UPDATE destination SET settled_through = ?2, settled_bytes = settled_bytes + ?3,
+                 delivered = delivered + ?4, rejected = rejected + ?5, last_error = ?6
+             WHERE id = ?1 AND settled_through < ?2",
+        )?
+        .execute(params![
+            destination,
+            through,
+            bytes,
+            delivered,
+            rejected,
+            refused
+        ])?;
+    if let (Some(why), true) = (refused, counted > 0) {
+        transaction
+            .prepare_cached("INSERT INTO rejection (seq, why, rejected_at) VALUES (?1, ?2, ?3)")?
+            .execute(params![through, why, now])?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::archive::Archive;
 use crate::chain;
 use crate::error::{AppendError, OpenError, StatusError, one_line};
 use crate::event::Event;
@@ -70,6 +71,7 @@ pub struct Outbox {
     signals: Arc<Signals>,
     turn: PathBuf,
     destination: Arc<str>,
+    path: PathBuf,
 }
 
 impl Outbox {
@@ -97,6 +99,7 @@ impl Outbox {
         let signer = Signer::open(file.path(), log)?;
         let reading = file.connect_to_read()?;
         let turn = turn::path(file.path(), destination);
+        let log = file.path().to_owned();
         let write_ahead =
             WriteAhead::start(&mut writing, file.connect_to_read()?).map_err(thread)?;
         let ledger =
@@ -116,6 +119,7 @@ impl Outbox {
             signals,
             turn,
             destination: destination.into(),
+            path: log,
         })
     }
 
@@ -166,6 +170,14 @@ impl Outbox {
     /// Safe; the checkpoint is written or not.
     pub async fn checkpoint(&self) -> Result<(), AppendError> {
         self.writer.change(Change::Sign).await
+    }
+
+    /// The log to be read. It blocks, so not on a thread that others wait for.
+    ///
+    /// # Errors
+    /// As [`Archive::open`].
+    pub fn archive(&self) -> Result<Archive, OpenError> {
+        Archive::open(&self.path)
     }
 
     /// What the log holds for this destination.

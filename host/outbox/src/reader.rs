@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::error::plain;
 use crate::event::Event;
+use crate::ledger::Count;
 use crate::outbox::Status;
 
 /// The most events that are delivered at once.
@@ -29,14 +30,14 @@ pub(crate) struct Batch {
 /// The reading side of a log, for one destination.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    connection: Mutex<Connection>,
+    connection: Mutex<(Connection, Seen)>,
     destination: i64,
 }
 
 impl Reader {
     pub(crate) fn new(connection: Connection, destination: i64) -> Self {
         Self {
-            connection: Mutex::new(connection),
+            connection: Mutex::new((connection, Seen::default())),
             destination,
         }
     }
@@ -46,24 +47,25 @@ impl Reader {
     /// # Errors
     /// Says in one line why the log could not be read.
     pub(crate) fn batch(&self, after: i64, limit: usize) -> Result<Batch, String> {
-        self.read(|connection| batch(connection, self.destination, after, limit))
+        self.read(|connection, _| batch(connection, self.destination, after, limit))
     }
 
     /// # Errors
     /// Says in one line why the log could not be read.
     pub(crate) fn status(&self) -> Result<Status, String> {
-        self.read(|connection| status(connection, self.destination))
+        self.read(|connection, seen| status(connection, self.destination, seen))
     }
 
     fn read<T>(
         &self,
-        query: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+        query: impl FnOnce(&mut Connection, &mut Seen) -> rusqlite::Result<T>,
     ) -> Result<T, String> {
-        let mut connection = self
+        let mut held = self
             .connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        query(&mut connection).map_err(|error| plain(&error))
+        let (connection, seen) = &mut *held;
+        query(connection, seen).map_err(|error| plain(&error))
     }
 }
 
@@ -113,31 +115,51 @@ fn batch(
     Ok(batch)
 }
 
-fn status(connection: &mut Connection, destination: i64) -> rusqlite::Result<Status> {
-    standing(&connection.transaction()?, destination)
+fn status(
+    connection: &mut Connection,
+    destination: i64,
+    seen: &mut Seen,
+) -> rusqlite::Result<Status> {
+    standing(&connection.transaction()?, destination, seen)
+}
+
+/// The events for a destination up to some row, so that none is looked at twice.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    row: i64,
+    count: Count,
 }
 
 /// How the log stands for a destination, in a transaction of the caller's.
 pub(crate) fn standing(
     transaction: &Transaction<'_>,
     destination: i64,
+    seen: &mut Seen,
 ) -> rusqlite::Result<Status> {
-    let (mut status, settled_through) = transaction
+    let end: i64 = transaction
+        .prepare_cached("SELECT ifnull(max(seq), 0) FROM event")?
+        .query_row([], |row| row.get(0))?;
+    if let Some(count) = Count::after(transaction, destination, seen.row)? {
+        seen.count = count;
+    }
+    seen.row = end;
+    let settled = Count::settled(transaction, destination)?;
+    let (delivered, rejected, last_error, settled_through) = transaction
         .prepare_cached(
-            "SELECT waiting, waiting_bytes, delivered, rejected, last_error, settled_through
+            "SELECT delivered, rejected, last_error, settled_through
              FROM destination WHERE id = ?1",
         )?
         .query_row([destination], |row| {
-            let status = Status {
-                waiting: count(row.get(0)?),
-                waiting_bytes: count(row.get(1)?),
-                delivered: count(row.get(2)?),
-                rejected: count(row.get(3)?),
-                oldest_waiting: None,
-                last_error: row.get(4)?,
-            };
-            Ok((status, row.get::<_, i64>(5)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?))
         })?;
+    let mut status = Status {
+        waiting: count(seen.count.events.saturating_sub(settled.events)),
+        waiting_bytes: count(seen.count.bytes.saturating_sub(settled.bytes)),
+        delivered: count(delivered),
+        rejected: count(rejected),
+        oldest_waiting: None,
+        last_error,
+    };
     if status.waiting > 0 {
         status.oldest_waiting = transaction
             .prepare_cached(

@@ -14,6 +14,10 @@ pub(crate) const VERSION: i64 = 2;
 /// INVARIANT: `seq` counts from one without a gap, and is given out under SQLite's write lock. So a row
 /// that commits later is behind every row seen before.
 ///
+/// How much waits is the difference of what the last event of a destination and its row in
+/// `destination` count, so that an append changes no other row. `nth` and `bytes` are not in the chain:
+/// they follow from it.
+///
 /// `event.destination` names a row of `destination`, or is 0 for what is delivered nowhere; a foreign
 /// key would be looked up for every append and could only catch a mistake in this crate.
 ///
@@ -26,8 +30,7 @@ CREATE TABLE destination (
     id              INTEGER PRIMARY KEY,
     name            TEXT NOT NULL UNIQUE,       -- an enforcer's origin, or `embedded`
     settled_through INTEGER NOT NULL DEFAULT 0, -- its events up to this seq were delivered or rejected
-    waiting         INTEGER NOT NULL DEFAULT 0, -- events after that, so that nobody has to count
-    waiting_bytes   INTEGER NOT NULL DEFAULT 0,
+    settled_bytes   INTEGER NOT NULL DEFAULT 0, -- of those events
     delivered       INTEGER NOT NULL DEFAULT 0,
     rejected        INTEGER NOT NULL DEFAULT 0,
     last_error      TEXT                        -- of the batch now being retried
@@ -40,10 +43,13 @@ CREATE TABLE event (
     call_id     TEXT NOT NULL,
     event_type  TEXT NOT NULL,
     appended_at INTEGER NOT NULL,               -- milliseconds of the Unix epoch
+    nth         INTEGER NOT NULL,               -- of the events for its destination; from 1
+    bytes       INTEGER NOT NULL,               -- of those events, this one included
     hash        BLOB NOT NULL,                  -- over the row before and all of this one: see `chain`
     facts       TEXT NOT NULL,                  -- what is not delivered
     body        TEXT NOT NULL
 ) STRICT;
+CREATE INDEX session_start ON event (session_id) WHERE event_type = 'SESSION_START';
 CREATE TABLE rejection (
     seq         INTEGER PRIMARY KEY,            -- of an event that its destination refused for good
     why         TEXT NOT NULL,

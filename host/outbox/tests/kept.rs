@@ -283,3 +283,30 @@ async fn an_event_is_never_delivered_to_another_destination() {
     there.drained().await;
     assert_eq!(here.status().await.unwrap().waiting, 1);
 }
+
+#[tokio::test]
+async fn what_waits_is_counted_for_each_destination_whoever_appends_in_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        max_waiting: 3,
+        ..Options::default()
+    };
+    let open = |destination| Outbox::open(&log(folder.path()), destination, options.clone());
+    let (one, other, same) = (
+        open("embedded").unwrap(),
+        open("https://enforcer.example").unwrap(),
+        open("embedded").unwrap(),
+    );
+    for number in 0..3 {
+        let outbox = if number == 1 { &same } else { &one };
+        outbox.append(event("s", number)).await.unwrap();
+        other.append(event("t", number)).await.unwrap();
+        one.keep(event("u", number)).await.unwrap();
+    }
+    for outbox in [&one, &other, &same] {
+        assert_eq!(outbox.status().await.unwrap().waiting, 3);
+        let full = outbox.append(event("more", 0)).await;
+        assert_eq!(full, Err(AppendError::Full));
+        outbox.keep(event("kept", 0)).await.unwrap();
+    }
+}

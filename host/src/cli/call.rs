@@ -11,6 +11,7 @@ use thoth_host::{Call, Hold, Mode, Outcome, Runtime, Tool, inert};
 use super::enforcer::stopped;
 use super::grants::{GrantArgs, LimitArgs, private};
 use super::progress::noticed;
+use super::session::SessionArgs;
 use super::settings::{IdentityArgs, PolicyArgs, StateArgs, call_id, duration};
 use super::{Exit, Usage, report};
 
@@ -54,6 +55,8 @@ pub(super) struct Args {
     state: StateArgs,
     #[command(flatten)]
     identity: IdentityArgs,
+    #[command(flatten)]
+    session: SessionArgs,
 }
 
 /// Runs the command.
@@ -105,7 +108,7 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     if observe {
         say!("thoth: observe mode: the call runs whatever the enforcer says");
     }
-    let session = runtime.session(identity);
+    let session = args.session.open(&runtime, identity).await?;
     let mut stop = std::pin::pin!(stopped());
     let mut call = tokio::select! {
         call = session.call_as(&tool, &name, &arguments, call_id()) => call?,
@@ -124,28 +127,13 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
             () = &mut stop => return interrupted(runtime, &name, Some(&token)).await,
         };
     }
+    session.end().await;
     print(&call, args.json)?;
-    let left = runtime.close(DELIVERY).await;
-    let why = left
-        .last_error
-        .map(|error| format!(" ({})", inert(&error, 300)))
-        .unwrap_or_default();
-    if left.waiting > 0 {
-        say!(
-            "thoth: {} not delivered yet{why}; the next run delivers what is left",
-            events(left.waiting)
-        );
-    }
-    if left.refused > 0 {
-        say!(
-            "thoth: {} refused by the enforcer for good{why}; they stay in the log",
-            events(left.refused)
-        );
-    }
+    report::tell_undelivered(&runtime.close(DELIVERY).await);
     Ok(report::exit(&call))
 }
 
-fn how_to_approve(hold: &Hold, is_embedded: bool, folder: Option<&Path>) -> String {
+pub(super) fn how_to_approve(hold: &Hold, is_embedded: bool, folder: Option<&Path>) -> String {
     match &hold.approval_url {
         Some(url) => format!("approve it at {url}"),
         None if is_embedded => {
@@ -171,10 +159,6 @@ async fn interrupted(runtime: Runtime, name: &str, token: Option<&str>) -> Resul
     );
     runtime.close(DELIVERY).await;
     Ok(Exit::Host)
-}
-
-fn events(count: u64) -> String {
-    format!("{count} event{}", if count == 1 { "" } else { "s" })
 }
 
 fn print(call: &Call, json: bool) -> Result<()> {

@@ -149,6 +149,15 @@ pub(super) struct Granted {
 }
 
 impl GrantArgs {
+    /// Whether any of these flags is there.
+    pub(super) fn is_given(&self) -> bool {
+        !self.allow_net.is_empty()
+            || !self.allow_dir.is_empty()
+            || !self.allow_env.is_empty()
+            || !self.allow_secret.is_empty()
+            || self.wassette_policy.is_some()
+    }
+
     /// Puts together what the configuration, a wassette policy and the flags grant a component.
     /// `private` is what no granted folder may show.
     pub(super) fn granted(
@@ -223,7 +232,9 @@ impl GrantArgs {
             grant: Grant {
                 grants,
                 limits: Limits::default().with(&settings),
+                keep: configured.map(|tool| tool.keep).unwrap_or_default(),
                 secrets: (!sources.is_empty()).then(|| Arc::new(Secrets::new(sources))),
+                prefix: configured.and_then(|tool| tool.prefix.clone()),
             },
             warnings,
             sha256: configured.and_then(|tool| tool.sha256),

@@ -47,7 +47,9 @@ struct Finding {
 
 /// Runs the command.
 pub(super) async fn run(args: Args) -> Result<Exit> {
-    let config = args.config.read()?;
+    let mut config = args.config.read()?;
+    // To make a lock, none is needed.
+    config.settings.locked = false;
     let path = args.config.lock().context(
         "there is no place for a lock: set HOME, or name a configuration with `--config FILE`",
     )?;

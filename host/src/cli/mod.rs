@@ -12,6 +12,8 @@ mod lock;
 mod log;
 mod progress;
 mod report;
+mod serve;
+mod session;
 mod settings;
 mod tools;
 mod wrap;
@@ -49,6 +51,7 @@ enum Command {
     Doctor(Box<doctor::Args>),
     Completions(completions::Completions),
     Man(completions::Man),
+    Serve(Box<serve::Args>),
     #[command(subcommand)]
     Enforcer(enforcer::Command),
     #[command(subcommand)]
@@ -131,6 +134,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Doctor(args) => doctor::run(*args).await,
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
+        Command::Serve(args) => serve::run(*args).await,
         Command::Enforcer(command) => enforcer::run(command).await,
         Command::Approvals(command) => approvals::run(command).await,
         Command::Log(command) => log::run(command).await,
@@ -154,7 +158,8 @@ pub(crate) fn log(verbose: bool) {
     } else {
         level.unwrap_or("error")
     };
-    let filter = tracing_subscriber::EnvFilter::new(level);
+    // The protocol's own crate would log arguments and results whole.
+    let filter = tracing_subscriber::EnvFilter::new(format!("{level},rmcp=error"));
     let _already_set = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

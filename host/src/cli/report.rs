@@ -1,7 +1,7 @@
 //! What came of a call, for programs (`--json`) and for people.
 
 use serde_json::{Map, Value, json};
-use thoth_host::{Call, Evidence, Outcome, is_hidden};
+use thoth_host::{Call, Evidence, Outcome, Undelivered, inert, is_hidden};
 
 use super::Exit;
 
@@ -128,6 +128,26 @@ pub(super) fn exit(call: &Call) -> Exit {
         Outcome::Failed(_) => Exit::Failed,
         Outcome::Refused(_) => Exit::Refused,
         Outcome::Pending(_) => Exit::Pending,
+    }
+}
+
+/// Says what the enforcer has not got.
+pub(super) fn tell_undelivered(left: &Undelivered) {
+    let events = |count: u64| format!("{count} event{}", if count == 1 { "" } else { "s" });
+    let why = left.last_error.as_ref();
+    let why = why.map(|error| format!(" ({})", inert(error, 300)));
+    let why = why.unwrap_or_default();
+    if left.waiting > 0 {
+        say!(
+            "thoth: {} not delivered yet{why}; the next run delivers what is left",
+            events(left.waiting)
+        );
+    }
+    if left.refused > 0 {
+        say!(
+            "thoth: {} refused by the enforcer for good{why}; they stay in the log",
+            events(left.refused)
+        );
     }
 }
 

@@ -177,6 +177,7 @@ fn cause(cause: wit::Cause) -> Cause {
         wit::Cause::NotRecorded => Cause::NotRecorded,
         wit::Cause::Configuration => Cause::Configuration,
         wit::Cause::GovernorFault => Cause::GovernorFault,
+        wit::Cause::Budget => Cause::Budget,
     }
 }
 
@@ -243,6 +244,7 @@ pub(super) fn event_in(event: wit::Event) -> Event {
             wit::EventType::ToolCallBlock => EventType::ToolCallBlock,
         },
         body: event.body,
+        reason: event.reason.unwrap_or_default(),
     }
 }
 
@@ -257,6 +259,8 @@ pub(super) fn event_out(event: &Event) -> wit::Event {
             EventType::ToolCallBlock => wit::EventType::ToolCallBlock,
         },
         body: event.body.clone(),
+        // It is for who keeps the event.
+        reason: None,
     }
 }
 

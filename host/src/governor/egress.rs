@@ -16,6 +16,8 @@ use thoth_transport::{Client, Fault, Secret};
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use super::claim::Claim;
+
 /// The largest request that a governor may send, in bytes.
 const REQUEST_MAX: usize = 1 << 20;
 
@@ -97,6 +99,7 @@ pub(super) struct Egress {
     service: Service,
     timeout: Duration,
     answered: Arc<AtomicBool>,
+    claim: Option<Claim>,
 }
 
 impl Egress {
@@ -105,12 +108,14 @@ impl Egress {
             service,
             timeout,
             answered: Arc::default(),
+            claim: None,
         }
     }
 
-    /// Forgets the answers so far: a new call begins.
-    pub(super) fn reset(&self) {
+    /// Forgets the answers so far: a new call begins, about which the host claims this.
+    pub(super) fn reset(&mut self, claim: Option<Claim>) {
         self.answered.store(false, Ordering::Release);
+        self.claim = claim;
     }
 
     /// Whether the policy service answered a question with 200 since the last [`Self::reset`]. A
@@ -141,6 +146,7 @@ impl WasiHttpHooks for Egress {
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let service = self.service.clone();
         let answered = Arc::clone(&self.answered);
+        let claim = self.claim.clone();
         let deadline = Instant::now() + self.timeout;
         Box::new(async move {
             let (parts, body) = request.into_parts();
@@ -155,7 +161,10 @@ impl WasiHttpHooks for Egress {
                 .await
                 .map_err(|_| Error::ConnectionWriteTimeout)?
                 .map_err(|_| Error::HttpRequestBodySize(None))?;
-            let request = Request::from_parts(parts, body.to_bytes());
+            let mut request = Request::from_parts(parts, body.to_bytes());
+            if let Some(claim) = claim.filter(|_| question) {
+                claim.put(request.headers_mut());
+            }
             let asked = Instant::now();
             let target = request.uri().path().to_owned();
             let response = service.send(request, deadline).await.map_err(|fault| {

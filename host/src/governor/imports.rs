@@ -20,10 +20,12 @@ impl Active {
     ) -> Self {
         Self {
             notes: dispatch.notes.clone(),
+            claim: dispatch.claim.clone(),
             dispatch: Some(dispatch),
             call_id: call.call_id.clone(),
             ran: Arc::default(),
             recorded: resumed,
+            approval: None,
             // A held call runs on an approval only, whatever the mode.
             observe: !resumed && session.mode == thoth_core::Mode::Observe,
         }
@@ -62,13 +64,22 @@ impl tool::Host for GovernorState {
             let dispatch = active
                 .dispatch
                 .take_if(|dispatch| sound && dispatch.tool == name)?;
-            active.ran.store(true, Ordering::Release);
-            Some(dispatch)
+            Some((dispatch, active.approval.take(), Arc::clone(&active.ran)))
         });
         // What is dispatched has its own limit.
         let _parked = self.clock.as_ref().map(Clock::park);
         let result = match dispatch {
-            Some(dispatch) => (dispatch.run)(arguments).await,
+            Some((dispatch, approval, ran)) => match self.keep(approval).await {
+                Ok(()) => {
+                    ran.store(true, Ordering::Release);
+                    (dispatch.run)(arguments).await
+                }
+                Err(error) => Err(ToolFailure {
+                    cause: FailureCause::HostFault,
+                    message: format!("nothing ran, since the approval cannot be recorded: {error}"),
+                    error: None,
+                }),
+            },
             None => Err(ToolFailure {
                 cause: FailureCause::HostFault,
                 message: "the governor asked for a run that this call does not allow".into(),

@@ -4,9 +4,11 @@
 //! time-out or a cancellation its store is dropped: it may be half way through something.
 
 mod bindings;
+mod claim;
 mod convert;
 mod egress;
 mod imports;
+mod members;
 mod notes;
 #[cfg(test)]
 mod rogue_test;
@@ -17,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde_json::json;
 use thoth_core::{
     Cause, Decision, EmitError, Event, Evidence, FailureCause, Hold, Outcome, Refusal, Retry,
     Session, ToolCall, ToolFailure, Verdict,
@@ -25,13 +28,14 @@ use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Engine, Store};
 
 use self::bindings::{Governor as Bindings, GovernorPre};
+pub(crate) use self::claim::{Claim, Use};
 pub(crate) use self::egress::Service;
 pub(crate) use self::notes::Notes;
 pub(crate) use self::state::Dispatch;
 use self::state::{Active, GovernorState};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::outbox::{Open, Recorder};
+use crate::outbox::{Note, Open, Recorder};
 
 /// The governor's component, built from `guest/` by the build script.
 pub(crate) const COMPONENT: &[u8] = include_bytes!(env!("THOTH_GOVERNOR_WASM"));
@@ -118,10 +122,27 @@ impl Governors {
             })
             .await;
         unfinished.end();
-        match outcome {
-            Ok(outcome) => convert::outcome(outcome),
+        match outcome.map(convert::outcome) {
+            Ok(outcome) => {
+                if let Outcome::Pending(hold) = &outcome {
+                    self.held(session, call, hold).await;
+                }
+                outcome
+            }
             Err(broken) => self.broken(session, call, broken, &ran).await,
         }
+    }
+
+    /// Records that a call waits for a human. A log that cannot be written now does not let it run
+    /// later either.
+    async fn held(&self, session: &Session, call: &ToolCall, hold: &Hold) {
+        let told = json!({
+            "digest": hold.digest,
+            "reason": hold.reason,
+            "timeout_seconds": hold.timeout_seconds,
+        });
+        let note = Note::new("HOLD", session, Some(call), told);
+        let _ = self.recorder.keep(note).await;
     }
 
     /// Asks once about a held call, and runs it if it was approved.
@@ -132,7 +153,9 @@ impl Governors {
         hold: &Hold,
         dispatch: Dispatch,
     ) -> Outcome {
-        let active = Active::new(session, call, dispatch, true);
+        let mut active = Active::new(session, call, dispatch, true);
+        let told = json!({"digest": hold.digest});
+        active.approval = Some(Note::new("APPROVAL", session, Some(call), told));
         let ran = Arc::clone(&active.ran);
         let unfinished = self.unfinished(session, call, &ran);
         let (wit_session, wit_call, wit_hold) = (
@@ -251,7 +274,8 @@ impl Governors {
         let mut warm = self.take().await.map_err(Broken::from)?;
         warm.calls += 1;
         let state = warm.store.data_mut();
-        state.egress.reset();
+        let claim = active.as_ref().and_then(|active| active.claim.clone());
+        state.egress.reset(claim);
         // A governor asks once and has as long again for everything else, and each of two events may
         // wait for the log's lock. While a tool runs its own limit counts.
         let limit = (self.timeout + MARGIN + APPEND) * 2;

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use thoth_core::Event;
+
+use super::members::{Member, members};
 
 /// Members for the `metadata` of a call's events, and facts for its next record. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -13,13 +15,13 @@ pub(crate) struct Notes(Arc<Mutex<Noted>>);
 
 #[derive(Debug, Default)]
 struct Noted {
-    metadata: Map<String, Value>,
+    metadata: BTreeMap<String, Value>,
     /// Names, and values as canonical JSON.
     facts: BTreeMap<&'static str, Arc<str>>,
 }
 
 impl Notes {
-    /// Sets one, for the events from here on.
+    /// Sets one, for the events from here on. Its name is of those that JSON writes as they are.
     pub(crate) fn set(&self, name: &str, value: Value) {
         self.lock().metadata.insert(name.into(), value);
     }
@@ -52,18 +54,12 @@ impl Notes {
         if noted.metadata.is_empty() {
             return event;
         }
-        // Not by the strict reader: an answer's number may be beyond what that takes.
-        let Ok(mut body) = serde_json::from_str::<Value>(&event.body) else {
-            return event;
-        };
-        if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
-            for (name, value) in &noted.metadata {
-                metadata.insert(name.clone(), value.clone());
-            }
-            let annotated = thoth_core::json::canonical(&body);
-            if annotated.len() <= thoth_core::events::MAX_EVENT_BYTES {
-                event.body = annotated;
-            }
+        let notes = &noted.metadata;
+        let annotated = added(&event.body, notes).or_else(|| rewritten(&event.body, notes));
+        if let Some(annotated) = annotated
+            && annotated.len() <= thoth_core::events::MAX_EVENT_BYTES
+        {
+            event.body = annotated;
         }
         event
     }
@@ -71,6 +67,56 @@ impl Notes {
     fn lock(&self) -> MutexGuard<'_, Noted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The text with the notes among the members of its `metadata`, in the order of their names; what was
+/// there under a note's name gives way. All other bytes stay: the governor wrote them.
+/// `None` for a text that no governor of ours writes.
+fn added(body: &str, notes: &BTreeMap<String, Value>) -> Option<String> {
+    let metadata = members(body)?
+        .into_iter()
+        .find(|member| member.name == "metadata")?;
+    let start = metadata.value.start;
+    let old = members(body.get(metadata.value.clone())?)?;
+    let mut text = String::with_capacity(body.len() + 512);
+    text.push_str(body.get(..start)?);
+    let mut separator = '{';
+    let mut put = |name: &str, value: &str| {
+        text.push(separator);
+        separator = ',';
+        text.push('"');
+        text.push_str(name);
+        text.push_str("\":");
+        text.push_str(value);
+    };
+    let mut notes = notes.iter().peekable();
+    let written = |value: &Value| thoth_core::json::canonical(value);
+    for Member { name, value } in old {
+        while let Some((note, add)) = notes.next_if(|(note, _)| note.as_str() < name) {
+            put(note, &written(add));
+        }
+        match notes.next_if(|(note, _)| note.as_str() == name) {
+            Some((note, add)) => put(note, &written(add)),
+            None => put(name, body.get(start + value.start..start + value.end)?),
+        }
+    }
+    for (note, add) in notes {
+        put(note, &written(add));
+    }
+    text.push('}');
+    text.push_str(body.get(metadata.value.end..)?);
+    Some(text)
+}
+
+/// The same for any JSON.
+fn rewritten(body: &str, notes: &BTreeMap<String, Value>) -> Option<String> {
+    // Not by the strict reader: an answer's number may be beyond what that takes.
+    let mut body: Value = serde_json::from_str(body).ok()?;
+    let metadata = body.get_mut("metadata")?.as_object_mut()?;
+    for (name, value) in notes {
+        metadata.insert(name.clone(), value.clone());
+    }
+    Some(thoth_core::json::canonical(&body))
 }
 
 #[cfg(test)]
@@ -87,6 +133,7 @@ mod tests {
             call_id: "c".into(),
             event_type: EventType::ToolCallPost,
             body: body.into(),
+            reason: String::new(),
         }
     }
 
@@ -126,6 +173,40 @@ mod tests {
         );
         for body in ["", "7", r#"{"metadata":7}"#, r#"{"metadata":{}}"#] {
             assert_eq!(notes.annotate(event(body)).body, body);
+        }
+    }
+
+    #[test]
+    fn a_note_goes_to_its_place_among_the_names_and_over_an_old_one() {
+        let notes = Notes::default();
+        notes.set("effect", json!({"b": 1, "a": "\"}"}));
+        notes.set("usage", json!(7));
+        notes.set("zeal", json!(null));
+        let body = r#"{"a":{"metadata":1},"metadata":{"duration_ms":3,"tool":"},","usage":{"x":"}"}},"z":1}"#;
+        assert_eq!(
+            notes.annotate(event(body)).body,
+            r#"{"a":{"metadata":1},"metadata":{"duration_ms":3,"effect":{"a":"\"}","b":1},"tool":"},","usage":7,"zeal":null},"z":1}"#
+        );
+        assert_eq!(
+            notes.annotate(event(r#"{"metadata":{}}"#)).body,
+            r#"{"metadata":{"effect":{"a":"\"}","b":1},"usage":7,"zeal":null}}"#
+        );
+    }
+
+    #[test]
+    fn a_name_in_disguise_does_not_stand_beside_a_note() {
+        let notes = Notes::default();
+        notes.set("usage", json!(7));
+        for body in [
+            r#"{"metadata":{"us\u0061ge":1}}"#,
+            r#"{"metadata":{"usage":1,"usage":2}}"#,
+            r#"{"meta\u0064ata":{"usage":1}}"#,
+            r#"{"metadata":{"usage":1},"metadata":{}}"#,
+        ] {
+            assert_eq!(
+                notes.annotate(event(body)).body,
+                r#"{"metadata":{"usage":7}}"#
+            );
         }
     }
 }

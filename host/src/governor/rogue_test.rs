@@ -52,6 +52,7 @@ impl Bed {
         Dispatch {
             tool: "sing".into(),
             notes: Default::default(),
+            claim: None,
             run: Box::new(move |_| {
                 runs.fetch_add(1, Ordering::SeqCst);
                 Box::pin(async { Ok("\"ran\"".into()) })

@@ -11,10 +11,11 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::claim::Claim;
 use super::egress::{Egress, Service};
 use super::notes::Notes;
 use crate::clock::Clock;
-use crate::outbox::Recorder;
+use crate::outbox::{Note, Recorder};
 
 /// A governor is our own code, and small; these limits only catch a broken one.
 const MEMORY_MAX: usize = 256 << 20;
@@ -25,6 +26,8 @@ pub(crate) struct Dispatch {
     pub(crate) tool: String,
     /// What the host adds to the call's events.
     pub(crate) notes: Notes,
+    /// What the host adds to the questions about it.
+    pub(crate) claim: Option<Claim>,
     pub(crate) run: Box<dyn FnOnce(String) -> RunFuture + Send>,
 }
 
@@ -36,10 +39,13 @@ pub(super) struct Active {
     pub(super) dispatch: Option<Dispatch>,
     pub(super) call_id: String,
     pub(super) notes: Notes,
+    pub(super) claim: Option<Claim>,
     /// Whether the tool was started.
     pub(super) ran: Arc<AtomicBool>,
     /// Whether this is a resumption, whose event went before the question was first asked.
     pub(super) recorded: bool,
+    /// What is recorded before a held call runs.
+    pub(super) approval: Option<Note>,
     /// The operator's choice to run whatever the answer.
     pub(super) observe: bool,
 }
@@ -94,6 +100,19 @@ impl GovernorState {
             .await?;
         active.recorded = true;
         Ok(())
+    }
+}
+
+impl GovernorState {
+    /// Records the approval of a held call before it runs.
+    pub(super) async fn keep(
+        &mut self,
+        approval: Option<Note>,
+    ) -> Result<(), thoth_outbox::AppendError> {
+        match approval {
+            Some(approval) => self.recorder.keep(approval).await,
+            None => Ok(()),
+        }
     }
 }
 

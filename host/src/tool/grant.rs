@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use thoth_egress::{Policy, Secrets};
 use thoth_files::Folders;
-use thoth_grants::Grants;
+use thoth_grants::{Grants, Keep};
 use thoth_transport::{OneShot, Origin};
 
 use super::Limits;
+use super::keep::Keeper;
 use crate::error::Error;
 
 /// What one tool may reach for and use. The default grants nothing.
@@ -18,8 +19,13 @@ pub struct Grant {
     pub grants: Grants,
     /// Its limits.
     pub limits: Limits,
+    /// How much of its arguments and results the log keeps.
+    pub keep: Keep,
     /// The secrets of the installation; the tool can name those that its grants list.
     pub secrets: Option<Arc<Secrets>>,
+    /// What the names of its tools begin with: with `crm`, `search` is `crm_search` to everybody, the
+    /// policy included.
+    pub prefix: Option<String>,
 }
 
 impl fmt::Debug for Grant {
@@ -27,6 +33,7 @@ impl fmt::Debug for Grant {
         f.debug_struct("Grant")
             .field("grants", &self.grants)
             .field("limits", &self.limits)
+            .field("keep", &self.keep)
             .finish_non_exhaustive()
     }
 }
@@ -34,6 +41,7 @@ impl fmt::Debug for Grant {
 /// A grant, made ready once for all calls of a tool.
 pub(super) struct Powers {
     pub(super) limits: Limits,
+    pub(super) keeper: Keeper,
     pub(super) egress: Option<Arc<Policy>>,
     /// Opened once: what is put in their place later is not seen.
     pub(super) folders: Folders,
@@ -54,8 +62,11 @@ impl Powers {
         let Grant {
             grants,
             limits,
+            keep,
             secrets,
+            prefix: _,
         } = grant;
+        let keeper = Keeper::new(keep, secrets.clone());
         let environment = grants
             .environment
             .iter()
@@ -77,6 +88,7 @@ impl Powers {
         };
         Ok(Self {
             limits,
+            keeper,
             egress,
             folders,
             enforcer,

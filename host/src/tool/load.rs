@@ -107,22 +107,47 @@ impl Loader {
             by_name: Default::default(),
             refused,
             entry,
+            prefix: grant.prefix.clone(),
             engine: self.engine.clone(),
             grants: grant.grants.clone(),
             powers: Powers::new(grant, self.ca_file.as_deref(), self.enforcer.clone())?,
             slots: Arc::clone(&self.slots),
         };
         if let Entry::Functions { functions, .. } = &loaded.entry {
-            let definitions = functions
-                .iter()
-                .map(|(function, _)| Definition::of(function));
-            loaded.define(definitions.collect());
+            let definitions = functions.iter().map(|(function, _)| {
+                let mut definition = Definition::of(function);
+                definition.name = loaded.offered(&definition.name)?;
+                Ok(definition)
+            });
+            let definitions: Result<_, String> = definitions.collect();
+            loaded.define(definitions.map_err(fail)?);
         }
         Ok(Tool(Arc::new(loaded)))
     }
 }
 
 impl Loaded {
+    /// The name by which one of its tools is offered.
+    pub(super) fn offered(&self, own: &str) -> Result<String, String> {
+        let Some(prefix) = &self.prefix else {
+            return Ok(own.to_owned());
+        };
+        let name = format!("{prefix}_{own}");
+        if name.len() > thoth_values::limits::NAME {
+            return Err(format!(
+                "with the prefix `{prefix}`, the name of its tool `{own}` is too long: take a shorter one"
+            ));
+        }
+        Ok(name)
+    }
+
+    /// The component's own name for what is offered by this one.
+    pub(super) fn own<'a>(&self, offered: &'a str) -> &'a str {
+        let prefix = self.prefix.as_deref();
+        let own = prefix.and_then(|prefix| offered.strip_prefix(prefix)?.strip_prefix('_'));
+        own.unwrap_or(offered)
+    }
+
     pub(super) fn define(&mut self, definitions: Vec<Definition>) {
         self.by_name = definitions
             .iter()

@@ -26,7 +26,8 @@ pub(super) fn outcome(secrets: &Secrets, result: &mut Result<Value, ToolFailure>
     }
 }
 
-fn mask_value(secrets: &Secrets, value: &mut Value) -> bool {
+/// Masks every secret in a value, in names too; says whether there was one.
+pub(super) fn mask_value(secrets: &Secrets, value: &mut Value) -> bool {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
         Value::String(text) => mask_text(secrets, text),

@@ -9,6 +9,7 @@ mod effects;
 mod egress;
 mod files;
 mod grant;
+mod keep;
 mod limits;
 mod load;
 mod mask;
@@ -36,6 +37,7 @@ pub use self::definition::Definition;
 pub(crate) use self::effects::{Act, Effect, Effects, Later};
 pub use self::grant::Grant;
 use self::grant::Powers;
+pub(crate) use self::keep::Keeper;
 pub use self::limits::Limits;
 pub(crate) use self::load::{Loader, blocking};
 pub use self::output::{inert, is_hidden};
@@ -61,6 +63,7 @@ struct Loaded {
     by_name: HashMap<String, usize>,
     refused: Vec<Refused>,
     entry: Entry,
+    prefix: Option<String>,
     engine: Engine,
     grants: Grants,
     powers: Powers,
@@ -155,6 +158,11 @@ impl Tool {
     /// What the log says of it with every call: its digest and its limits, canonical JSON.
     pub(crate) fn facts(&self) -> &Arc<str> {
         &self.0.facts
+    }
+
+    /// What the log keeps of its arguments and results.
+    pub(crate) fn keeper(&self) -> &Keeper {
+        &self.0.powers.keeper
     }
 
     /// The time that one call of it may take.

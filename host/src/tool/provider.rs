@@ -80,11 +80,16 @@ impl Tool {
         let mut definitions: Vec<Definition> = Vec::with_capacity(listed.len());
         for tool in listed {
             let name = inert(&tool.name, 80);
-            if definitions.iter().any(|known| known.name == tool.name) {
+            if definitions
+                .iter()
+                .any(|known| self.0.own(&known.name) == tool.name)
+            {
                 return Err(fail(format!("it offers `{name}` twice")));
             }
-            definitions
-                .push(definition(tool).map_err(|why| fail(format!("its tool `{name}`: {why}")))?);
+            let mut definition =
+                definition(tool).map_err(|why| fail(format!("its tool `{name}`: {why}")))?;
+            definition.name = self.0.offered(&definition.name).map_err(fail)?;
+            definitions.push(definition);
         }
         if let Some(loaded) = std::sync::Arc::get_mut(&mut self.0) {
             loaded.define(definitions);
@@ -104,6 +109,7 @@ impl Tool {
             return Err(failure(FailureCause::UnknownTool, self.unknown(name)));
         };
         let limits = &self.0.powers.limits;
+        let name = self.0.own(name);
         let arguments = arguments.to_string();
         let called = around.clock.limit(async {
             let provider = pre.instantiate_async(&mut *store).await?;

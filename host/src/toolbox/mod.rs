@@ -19,6 +19,8 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 use thoth_egress::Secrets;
 use thoth_grants::Config;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 pub use self::changes::Change;
 pub use self::lock::{LOCK_NAME, Lock};
@@ -86,7 +88,9 @@ impl Toolbox {
                 Ok(tool.map_or_else(Grant::default, |tool| Grant {
                     grants: tool.grants.clone(),
                     limits: Limits::default().with(&tool.limits),
+                    keep: tool.keep,
                     secrets: secrets.clone(),
+                    prefix: tool.prefix.clone(),
                 }))
             }),
         }
@@ -154,25 +158,39 @@ impl Toolbox {
             let path = gone.path().to_owned();
             return Err(Error::Lock { path, why });
         }
-        let mut entries: Vec<Entry> = Vec::new();
-        for found in self.members() {
+        let same_lock = before.lock == lock;
+        let room = Arc::new(Semaphore::new(
+            std::thread::available_parallelism().map_or(1, usize::from),
+        ));
+        let mut entries: Vec<(usize, Entry)> = Vec::new();
+        let mut loading = JoinSet::new();
+        for (at, found) in self.members().into_iter().enumerate() {
             let (path, name) = match found {
                 Ok(member) => member,
                 Err((path, why)) => {
-                    entries.push(Entry {
-                        name: path.display().to_string(),
-                        path,
-                        stamp: None,
-                        tool: None,
-                        why: Some(Arc::new(why)),
-                    });
+                    entries.push((at, Entry::missing(path, why)));
                     continue;
                 }
             };
             let was = before.entries.iter().find(|entry| entry.path == path);
-            let entry = self.member(loader, lock.as_deref(), before, was, path, name);
-            entries.push(entry.await);
+            let was = was.cloned();
+            let (toolbox, loader, lock) = (self.clone(), loader.clone(), lock.clone());
+            let room = Arc::clone(&room);
+            loading.spawn(async move {
+                let _turn = room.acquire_owned().await;
+                let lock = lock.as_deref();
+                let entry = toolbox.member(&loader, lock, same_lock, was, path, name);
+                (at, entry.await)
+            });
         }
+        while let Some(loaded) = loading.join_next().await {
+            entries.push(loaded.map_err(|stopped| Error::Setting {
+                what: "loading".into(),
+                why: format!("it was stopped: {stopped}"),
+            })?);
+        }
+        entries.sort_by_key(|(at, _)| *at);
+        let entries = entries.into_iter().map(|(_, entry)| entry).collect();
         Ok(Tools::new(entries, lock))
     }
 
@@ -234,9 +252,17 @@ impl Toolbox {
     }
 
     fn read_lock(&self) -> Result<Option<Lock>, Error> {
-        match &self.lock {
-            Some(path) => Lock::read(path),
-            None => Ok(None),
+        let lock = match &self.lock {
+            Some(path) => Lock::read(path)?,
+            None => None,
+        };
+        match (lock, &self.lock) {
+            (None, path) if self.config.settings.locked => Err(Error::Lock {
+                path: path.clone().unwrap_or_else(|| LOCK_NAME.into()),
+                why: "there is none, and the configuration says `locked = true`: run `thoth lock`"
+                    .into(),
+            }),
+            (lock, _) => Ok(lock),
         }
     }
 
@@ -245,18 +271,17 @@ impl Toolbox {
         &self,
         loader: &Loader,
         lock: Option<&Lock>,
-        before: &Tools,
-        was: Option<&Entry>,
+        same_lock: bool,
+        was: Option<Entry>,
         path: PathBuf,
         name: String,
     ) -> Entry {
         // Before it is read: what is written meanwhile is seen the next time.
         let stamp = Stamp::of(&path);
-        let same_lock = before.lock.as_deref() == lock;
-        if let Some(was) = was.filter(|was| same_lock && stamp.is_some() && was.stamp == stamp) {
-            return was.clone();
-        }
-        let loaded = was.and_then(|was| was.tool.clone());
+        let loaded = match was {
+            Some(was) if same_lock && stamp.is_some() && was.stamp == stamp => return was,
+            was => was.and_then(|was| was.tool),
+        };
         let (tool, why) = match self.expected(lock, loaded.as_ref(), &path) {
             Err(why) => (None, Some(why)),
             Ok(expected) => match self.checked(loader, &path, &name, expected).await {
@@ -318,9 +343,14 @@ impl Toolbox {
             let bytes = tool::read(&path)?;
             let digest: [u8; 32] = Sha256::digest(&bytes).into();
             let is = hex(&digest);
+            let grant = granting(&path)?;
             if let Some(pin) = pinned.filter(|pin| pin.sha256 != is) {
                 // To be looked at only. What cannot even be listed changed all the same.
-                let now = loader.load(&shown, &bytes, Grant::default());
+                let nothing = Grant {
+                    prefix: grant.prefix,
+                    ..Grant::default()
+                };
+                let now = loader.load(&shown, &bytes, nothing);
                 return Err(changed(&shown, &pin, now.as_ref(), is));
             }
             if let Some(expected) = sha256.filter(|expected| *expected != digest) {
@@ -330,7 +360,7 @@ impl Toolbox {
                     expected: hex(&expected),
                 });
             }
-            loader.load(&shown, &bytes, granting(&path)?)
+            loader.load(&shown, &bytes, grant)
         })
         .await?
         .discover()

@@ -172,6 +172,17 @@ impl Tools {
 }
 
 impl Entry {
+    /// A place where nothing is.
+    pub(super) fn missing(path: PathBuf, why: Error) -> Self {
+        Self {
+            name: path.display().to_string(),
+            path,
+            stamp: None,
+            tool: None,
+            why: Some(Arc::new(why)),
+        }
+    }
+
     fn definitions(&self) -> &[Definition] {
         self.tool.as_ref().map_or(&[], Tool::definitions)
     }

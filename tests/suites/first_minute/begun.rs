@@ -71,7 +71,9 @@ fn what_is_commented_out_is_right_too() {
     assert!(settings.contains("[[tools.fetcher.network]]"), "{settings}");
     assert!(settings.contains("[secrets.github]"), "{settings}");
     fs::create_dir(thoth.path("docs")).unwrap();
-    thoth.file("all.toml", settings);
+    let config = thoth.file("all.toml", settings);
+    let lock = thoth.bare().args(["lock", "--config"]).arg(config).run();
+    lock.assert_code(0);
     let tools = thoth
         .bare()
         .args(["tools", "--config"])

@@ -37,9 +37,9 @@ fn a_set_up_that_was_locked_is_sound() {
         .arg(tool("ledger"))
         .run()
         .assert_code(0);
-    let report = doctor(&thoth).json(0);
-    assert_eq!(report["ok"], true);
-    assert_check(&report, "lock", "warn", "`thoth lock`");
+    let report = doctor(&thoth).json(1);
+    assert_eq!(report["ok"], false);
+    assert_check(&report, "lock", "fail", "run `thoth lock`");
     thoth.bare().arg("lock").run().assert_code(0);
     let report = doctor(&thoth).json(0);
     for name in [
@@ -61,6 +61,13 @@ fn a_set_up_that_was_locked_is_sound() {
         run.stdout.contains("ok   fails closed  18 of 18 faults"),
         "{run}"
     );
+    let home = thoth.path("xdg-config/thoth");
+    let config = fs::read_to_string(home.join("thoth.toml")).unwrap();
+    let unlocked = config.replace("locked = true", "locked = false");
+    fs::write(home.join("thoth.toml"), unlocked).unwrap();
+    fs::remove_file(home.join("tools.lock")).unwrap();
+    let report = doctor(&thoth).json(0);
+    assert_check(&report, "lock", "warn", "`thoth lock`");
     // Nothing was held for a person by looking.
     let approvals = thoth
         .bare()

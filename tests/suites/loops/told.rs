@@ -110,6 +110,68 @@ fn a_name_that_two_components_offer_is_offered_by_neither() {
 }
 
 #[test]
+fn a_prefix_tells_two_components_apart_to_the_policy_too() {
+    let thoth = thoth();
+    thoth.file("copy.wasm", std::fs::read(tool("provider")).unwrap());
+    thoth.file("exporter.wasm", std::fs::read(tool("exporter")).unwrap());
+    let original = tool("provider");
+    let config = thoth.file(
+        "thoth.toml",
+        format!(
+            "policy = \"policy.cedar\"\n[tools.copy]\ncomponent = \"copy.wasm\"\nprefix = \"other\"\n\
+             [tools.exporter]\ncomponent = \"exporter.wasm\"\nprefix = \"my\"\n\
+             [tools.original]\ncomponent = \"{}\"\n",
+            original.display()
+        ),
+    );
+    thoth.file(
+        "policy.cedar",
+        "@id(\"one\") permit (principal, action == Action::\"call\", resource == Tool::\"other_shout\");\n\
+         @id(\"two\") permit (principal, action == Action::\"call\", resource == Tool::\"my_export_text\");",
+    );
+    let tools = thoth.bare().args(["tools", "--format", "mcp", "--config"]);
+    let run = tools.arg(&config).run();
+    run.assert_code(0);
+    let tools: Vec<Value> = serde_json::from_str(&run.stdout).unwrap();
+    let names: Vec<&str> = tools
+        .iter()
+        .map(|tool| tool["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "other_shout",
+            "other_give_up",
+            "my_export_text",
+            "shout",
+            "give_up"
+        ]
+    );
+    let call = |component: &str, name: &str, arguments: &str| {
+        let call = thoth.call(thoth.path(component)).args([name, arguments]);
+        call.arg("--config").arg(&config).run()
+    };
+    let text = r#"{"text": "hello"}"#;
+    assert_eq!(
+        call("copy.wasm", "other_shout", text).json(0)["result"],
+        "HELLO"
+    );
+    let exported =
+        r#"{"title": "Q3", "body": "Up", "format": "markdown", "include_internal": false}"#;
+    assert_eq!(
+        call("exporter.wasm", "my_export_text", exported).json(0)["tool"],
+        "my_export_text"
+    );
+    let original = thoth
+        .call(original)
+        .args(["shout", text])
+        .arg("--config")
+        .arg(&config)
+        .run();
+    assert_eq!(original.json(3)["outcome"], "refused");
+}
+
+#[test]
 fn a_list_for_people_has_each_tool_on_a_line() {
     let run = thoth().bare().arg("tools").arg(tool("ledger")).run();
     run.assert_code(0);

@@ -96,6 +96,23 @@ fn where_there_is_a_lock_nothing_else_runs() {
 }
 
 #[test]
+fn where_a_lock_is_called_for_nothing_runs_without_one() {
+    let home = Home::new();
+    let config = home.thoth.path("thoth.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("locked = true\n{text}")).unwrap();
+    let run = home.call("adder.wasm");
+    assert!(
+        run.error(1)
+            .contains("says `locked = true`: run `thoth lock`"),
+        "{run}"
+    );
+    home.tools(&[]).assert_code(1);
+    home.lock(&[]).assert_code(0);
+    assert_eq!(home.call("adder.wasm").json(0)["result"], 3);
+}
+
+#[test]
 fn a_provider_that_says_something_else_with_the_same_bytes_is_refused() {
     let home = Home::with("");
     fs::copy(tool("fickle-provider"), home.thoth.path("fickle.wasm")).unwrap();

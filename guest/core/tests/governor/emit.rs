@@ -11,6 +11,7 @@ fn event(index: usize) -> Event {
         call_id: CALL_ID.into(),
         event_type: EventType::ToolCallPre,
         body: format!(r#"{{"event_id":"acme:{index}"}}"#),
+        reason: String::new(),
     }
 }
 

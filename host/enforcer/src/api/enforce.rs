@@ -7,7 +7,7 @@ use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::{ApiError, body, reply};
-use crate::binding::{Binding, Claim};
+use crate::binding::{Binding, announced};
 use crate::call::Call;
 use crate::enforcer::Enforcer;
 use crate::policy::{Decision, Verdict};
@@ -21,25 +21,22 @@ impl Enforcer {
     ) -> Result<Response<Bytes>, ApiError> {
         let started = Instant::now();
         let mut call = Call::from_json(&body(bytes)?)?;
-        let claim = Claim::of(headers)?;
-        call.runs_what_is_approved = claim.is_some();
+        call.component = announced(headers)?;
         let verdict = if self.serves_tenant(&call.tenant_id) {
             self.policy().decide(&call)
         } else {
             Verdict::block("tenant_mismatch", "this enforcer serves another tenant")
         };
-        let mut answer = self
-            .record(&call, claim.as_ref(), &verdict)
-            .unwrap_or_else(|error| {
-                // An error status would be an outage to the client, and some are set to run the tool then:
-                // so the answer is a block.
-                tracing::error!(%error, "the enforcer's store failed");
-                let verdict = Verdict::block(
-                    "store_unavailable",
-                    "the enforcer could not record its decision",
-                );
-                self.answer(&call, &verdict, None)
-            });
+        let mut answer = self.record(&call, &verdict).unwrap_or_else(|error| {
+            // An error status would be an outage to the client, and some are set to run the tool then:
+            // so the answer is a block.
+            tracing::error!(%error, "the enforcer's store failed");
+            let verdict = Verdict::block(
+                "store_unavailable",
+                "the enforcer could not record its decision",
+            );
+            self.answer(&call, &verdict, None)
+        });
         if let Some(page) = self.page() {
             page.activity.decided(&call, &verdict, &answer);
         }
@@ -50,12 +47,7 @@ impl Enforcer {
 
     /// Words the answer, after what a client may come back for is kept: a hold, or a violation to be
     /// explained. Nobody asks about other decisions again; what became of them is in the events.
-    fn record(
-        &self,
-        call: &Call,
-        claim: Option<&Claim>,
-        verdict: &Verdict,
-    ) -> Result<Map<String, Value>, StoreError> {
+    fn record(&self, call: &Call, verdict: &Verdict) -> Result<Map<String, Value>, StoreError> {
         match verdict.decision {
             Decision::Allow | Decision::Modify(_) | Decision::Defer { .. } => {
                 Ok(self.answer(call, verdict, None))
@@ -79,7 +71,7 @@ impl Enforcer {
             Decision::StepUp { seconds, .. } => {
                 let mut answer = self.answer(call, verdict, None);
                 let waits = Duration::from_secs(u64::from(seconds));
-                let token = self.open_hold(call, claim, verdict, &answer, waits)?;
+                let token = self.open_hold(call, verdict, &answer, waits)?;
                 if let Some(url) = self.approval_url(&call.tenant_id, &token) {
                     answer.insert("approval_url".to_owned(), url.into());
                 }
@@ -92,12 +84,11 @@ impl Enforcer {
     fn open_hold(
         &self,
         call: &Call,
-        claim: Option<&Claim>,
         verdict: &Verdict,
         answer: &Map<String, Value>,
         waits: Duration,
     ) -> Result<String, StoreError> {
-        let mut binding = Binding::new(call, claim, self.policy().pack().1, random_hex::<16>()?);
+        let mut binding = Binding::new(call, self.policy().pack().1, random_hex::<16>()?);
         if let Decision::StepUp {
             modified: Some(modified),
             ..
@@ -107,7 +98,7 @@ impl Enforcer {
         }
         self.store().hold(&NewHold {
             binding: &binding,
-            is_claimed: claim.is_some(),
+            is_claimed: call.component.is_some(),
             context: &call.context(),
             reason: &verdict.reason,
             evidence: answer,

@@ -16,6 +16,8 @@ const MAX_APPROVALS: usize = 200;
 const MAX_ARGUMENTS: usize = 16 * 1024;
 /// Events and blocks of the time before that a page begins with, and the most that it is told at once.
 const MAX_ENTRIES: usize = 200;
+/// Entries of a list that are sent.
+const MAX_LIST: usize = 32;
 /// Events longer than this, in bytes, are told without what their client adds.
 const MAX_EVENT: usize = 8 * 1024;
 
@@ -110,14 +112,35 @@ fn short(approval: &Approval) -> Value {
     let length = approval.arguments.len();
     let asked = approval.asked_arguments.as_ref().map_or(0, String::len);
     let mut row = row(approval);
-    if length.max(asked) > MAX_ARGUMENTS
-        && let Some(row) = row.as_object_mut()
-    {
-        row.insert("tool_args".to_owned(), Value::Null);
-        row.insert("asked_tool_args".to_owned(), Value::Null);
-        row.insert("tool_args_bytes".to_owned(), length.max(asked).into());
+    let Some(fields) = row.as_object_mut() else {
+        return row;
+    };
+    if length.max(asked) > MAX_ARGUMENTS {
+        fields.insert("tool_args".to_owned(), Value::Null);
+        fields.insert("asked_tool_args".to_owned(), Value::Null);
+        fields.insert("tool_args_bytes".to_owned(), length.max(asked).into());
     }
+    for name in ["agent_id", "user_id", "session_id", "tool_name", "reason"] {
+        fields.get_mut(name).into_iter().for_each(shorten);
+    }
+    let context = fields.get_mut("context").and_then(Value::as_object_mut);
+    context
+        .into_iter()
+        .flat_map(Map::values_mut)
+        .for_each(shorten);
     row
+}
+
+/// Cuts a text, or a list of them, that would make the page long; that it is cut is to be seen.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = clip(text),
+        Value::Array(texts) => {
+            texts.truncate(MAX_LIST);
+            texts.iter_mut().for_each(shorten);
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {}
+    }
 }
 
 fn event_row(event: &KeptEvent) -> Value {

@@ -157,7 +157,7 @@ impl Policy {
             // approve other arguments than those that run.
             Outcome::StepUp { .. }
                 if matched.iter().any(modifies)
-                    && (!call.runs_what_is_approved || matches!(subject, Subject::Effect(_))) =>
+                    && (call.component.is_none() || matches!(subject, Subject::Effect(_))) =>
             {
                 Verdict {
                     matched: verdict(Decision::Block, "").matched,

@@ -55,7 +55,8 @@ const LOAD_STACK: usize = 64 * 1024 * 1024;
 /// patch, RFC 7396). A permit decides ALLOW, MODIFY, STEP_UP or DEFER; a forbid BLOCK or DEFER. A
 /// matching forbid wins over every permit, and the strictest of several wins. Patches apply in the order
 /// of the file. A block is also what comes of a call that no policy matches, of any policy that cannot
-/// be evaluated, and of STEP_UP together with MODIFY.
+/// be evaluated, and of STEP_UP together with MODIFY where the client is not known to run what is
+/// approved and not what it asked for.
 ///
 /// # Arguments
 ///

@@ -19,7 +19,11 @@ struct Served {
 
 async fn served() -> Served {
     let policy = Policy::parse("p.cedar", "permit (principal, action, resource);").unwrap();
-    let enforcer = Enforcer::new(policy, Store::in_memory().unwrap(), Options::default()).unwrap();
+    let options = Options {
+        approver_token: Some("approver-token".into()),
+        ..Options::default()
+    };
+    let enforcer = Enforcer::new(policy, Store::in_memory().unwrap(), options).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
@@ -98,6 +102,42 @@ async fn only_requests_for_a_loopback_name_are_served() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_approvers_ask_is_asked_from_the_own_page_or_from_none() {
+    let served = served().await;
+    for (origin, expected) in [
+        ("", "401"),
+        ("Origin: http://localhost:8181\r\n", "401"),
+        // Another server on this machine, another port of it, another scheme, two at once.
+        ("Origin: http://127.0.0.1:8181\r\n", "403"),
+        ("Origin: http://localhost:3000\r\n", "403"),
+        ("Origin: http://localhost\r\n", "403"),
+        ("Origin: https://localhost:8181\r\n", "403"),
+        ("Origin: null\r\n", "403"),
+        (
+            "Origin: http://localhost:8181\r\nOrigin: http://localhost:3000\r\n",
+            "403",
+        ),
+    ] {
+        for line in [
+            "GET /page/live",
+            "POST /page/session",
+            "GET /acme/thoth/approvals",
+            "POST /acme/thoth/approvals/hold_1/resolve",
+        ] {
+            let request = format!(
+                "{line} HTTP/1.1\r\nHost: localhost:8181\r\n{origin}Connection: close\r\n\
+                 Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
+            );
+            let answer = exchange(served.address, request).await;
+            assert_eq!(status(&answer), expected, "{line} {origin:?}");
+            assert!(!answer.to_ascii_lowercase().contains("access-control"));
+        }
+    }
+    served.stop.send(()).unwrap();
+    served.ended.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn broken_http_is_refused_and_the_next_request_is_served() {
     let served = served().await;
     let huge = super::MAX_BODY + 1;
@@ -132,6 +172,36 @@ async fn broken_http_is_refused_and_the_next_request_is_served() {
         let answer = exchange(served.address, request).await;
         assert_eq!(status(&answer), expected, "{line:?}");
     }
+    served.stop.send(()).unwrap();
+    served.ended.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_live_stream_tells_what_there_is_and_ends_with_the_server() {
+    let served = served().await;
+    let listen = "GET /page/live HTTP/1.1\r\nHost: localhost\r\n\
+                  Authorization: Bearer approver-token\r\n\r\n";
+    let mut streams = Vec::new();
+    for _ in 0..16 {
+        let mut stream = TcpStream::connect(served.address).unwrap();
+        stream.write_all(listen.as_bytes()).unwrap();
+        let mut text = String::new();
+        while !text.contains("event: ready") {
+            let mut bytes = [0; 4096];
+            let read = stream.read(&mut bytes).unwrap();
+            assert!(read > 0, "{text}");
+            text.push_str(std::str::from_utf8(&bytes[..read]).unwrap());
+        }
+        assert_eq!(status(&text), "200");
+        assert!(text.contains("text/event-stream"), "{text}");
+        streams.push(stream);
+    }
+    // As many as a page is open in; one more is told so.
+    let refused = exchange(
+        served.address,
+        listen.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"),
+    );
+    assert_eq!(status(&refused.await), "503");
     served.stop.send(()).unwrap();
     served.ended.await.unwrap().unwrap();
 }

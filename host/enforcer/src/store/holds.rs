@@ -138,6 +138,9 @@ pub(crate) struct NewHold<'a> {
     pub(crate) waits: Duration,
 }
 
+/// As many of the latest holds are looked at for those that wait: a file may have months of others.
+const LOOKED_AT: u32 = 2000;
+
 impl Store {
     /// Every approval, or those of one status, the oldest first.
     ///
@@ -157,13 +160,14 @@ impl Store {
             .collect())
     }
 
-    /// The approvals that came last, at most `limit`, those that wait before the others and the newest
-    /// first.
+    /// Of the last two thousand approvals at most `limit`, those that wait before the others and the
+    /// newest first.
     pub(crate) fn latest_approvals(&self, limit: usize) -> Result<Vec<Approval>, StoreError> {
         let now = self.now();
         let connection = self.connection();
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT * FROM holds
+            "SELECT * FROM holds WHERE rowid IN
+                 (SELECT rowid FROM holds ORDER BY requested_at DESC LIMIT {LOOKED_AT})
              ORDER BY status = 'pending' AND {HAS_TIME_LEFT} DESC, requested_at DESC, rowid DESC
              LIMIT :limit"
         ))?;

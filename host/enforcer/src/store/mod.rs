@@ -213,4 +213,8 @@ pub(crate) fn random_hex<const BYTES: usize>() -> Result<String, StoreError> {
 }
 
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;

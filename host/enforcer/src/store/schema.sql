@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS holds (
     boot              TEXT NOT NULL DEFAULT 'another'
 ) STRICT;
 CREATE INDEX IF NOT EXISTS holds_by_status ON holds (status, requested_at);
+CREATE INDEX IF NOT EXISTS holds_by_age ON holds (requested_at);
 
 CREATE TABLE IF NOT EXISTS events (
     tenant_id   TEXT NOT NULL,

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use thoth_enforcer::Policy;
 use thoth_host::grants::Config;
-use thoth_host::toolbox::Tools;
+use thoth_host::toolbox::{Toolbox, Tools};
 use thoth_host::{Error, Inspector, Mode, Runtime, default_cache_dir};
 
 use self::finding::{Finding, Status};
@@ -102,26 +102,34 @@ async fn tools(args: &Args, config: &Config) -> Vec<Finding> {
     };
     let toolbox = args.state.config.toolbox(config.clone());
     match noticed("compiling components", toolbox.inspect(&inspector)).await {
-        Ok(tools) => of_tools(&tools),
+        Ok(tools) => of_components(&tools)
+            .into_iter()
+            .chain(of_lock(&tools))
+            .collect(),
         Err(error) => {
-            let todo = "nothing runs until the lock can be read: correct it, or remove it and run `thoth lock`";
-            vec![Finding::fail("lock", error.to_string(), todo)]
+            let todo = "nothing runs until there is a sound lock: remove one that is not, and run `thoth lock`";
+            let mut findings = vec![Finding::fail("lock", error.to_string(), todo)];
+            // The components may be sound all the same.
+            let mut config = config.clone();
+            config.settings.locked = false;
+            let toolbox = Toolbox::new(config);
+            if let Ok(tools) = noticed("compiling components", toolbox.inspect(&inspector)).await {
+                findings.extend(of_components(&tools));
+            }
+            findings
         }
     }
 }
 
-fn of_tools(tools: &Tools) -> Vec<Finding> {
+fn of_components(tools: &Tools) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let components = tools.components().count();
-    let what = format!("{} of {components} components", count(tools.len(), "tool"));
-    let mut lock = Vec::new();
-    let before = findings.len();
     for refused in tools.refused() {
         let why = refused.why.to_string();
         match refused.why.as_ref() {
-            Error::NotLocked { .. } | Error::Changed { .. } => lock.push(why),
+            // The lock's to say.
+            Error::NotLocked { .. } | Error::Changed { .. } => {}
             Error::Ambiguous { .. } => {
-                let todo = "a name stands for one tool: remove one of the components";
+                let todo = "give one of the components a `prefix` in thoth.toml";
                 findings.push(Finding::warn("tools", why, todo));
             }
             _ => {
@@ -130,26 +138,34 @@ fn of_tools(tools: &Tools) -> Vec<Finding> {
             }
         }
     }
-    if findings.len() == before {
+    if findings.is_empty() {
+        let components = count(tools.components().count(), "component");
+        let what = format!("{} of {components}", count(tools.len(), "tool"));
         findings.push(Finding::ok("tools", what));
     }
-    match tools.lock() {
-        None => {
-            let todo = "pin the components as they are: `thoth lock`";
-            findings.push(Finding::warn(
-                "lock",
-                "there is none, so components may change",
-                todo,
-            ));
-        }
-        Some(_) if !lock.is_empty() => {
-            let todo = "if the changes are meant, run `thoth lock`";
-            let lock = lock.into_iter();
-            findings.extend(lock.map(|why| Finding::fail("lock", why, todo)));
-        }
-        Some(lock) => findings.push(Finding::ok("lock", lock.path().display().to_string())),
-    }
     findings
+}
+
+fn of_lock(tools: &Tools) -> Vec<Finding> {
+    let Some(lock) = tools.lock() else {
+        let todo = "pin the components as they are: `thoth lock`";
+        let what = "there is none, so components may change";
+        return vec![Finding::warn("lock", what, todo)];
+    };
+    let differs = tools.refused().iter().filter(|refused| {
+        matches!(
+            *refused.why,
+            Error::NotLocked { .. } | Error::Changed { .. }
+        )
+    });
+    let todo = "if that is meant, run `thoth lock`";
+    let differs: Vec<Finding> = differs
+        .map(|refused| Finding::fail("lock", refused.why.to_string(), todo))
+        .collect();
+    if differs.is_empty() {
+        return vec![Finding::ok("lock", lock.path().display().to_string())];
+    }
+    differs
 }
 
 fn mode(args: &Args, config: &Config) -> Finding {

@@ -30,6 +30,9 @@ policy = "policy.cedar"
 # enforcer_url = "https://enforce.acme.example"
 # api_key_file = "/run/secrets/thoth-api-key"
 
+# Nothing runs that `thoth lock` did not take.
+locked = true
+
 # On whose behalf calls are made.
 tenant = "local"
 agent = "agent"

@@ -147,8 +147,8 @@ fn next(config: &Path, is_usual: bool, components: &[files::Found]) {
             config.display()
         );
     }
-    say!("  thoth lock{flag}      take the components as they are now");
-    say!("  thoth doctor{flag}    check everything");
+    say!("  thoth lock{flag}      take the components as they are; nothing runs before");
+    say!("  thoth doctor{flag}    check it all");
     if let Some((component, tool)) = components
         .iter()
         .find_map(|component| Some((component, component.tools.first()?)))

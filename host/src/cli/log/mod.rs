@@ -1,5 +1,7 @@
-//! `thoth log`: the durable log, for people, scripts and auditors. It is read here and never changed.
+//! `thoth log`: the durable log, for people, scripts and auditors. It is read here and never changed;
+//! only `deliver` records what the enforcer took.
 
+mod deliver;
 mod entry;
 mod export;
 mod ocsf;
@@ -31,6 +33,7 @@ pub(super) enum Command {
     Verify(verify::Args),
     Export(export::Args),
     Status(status::Args),
+    Deliver(Box<deliver::Args>),
 }
 
 /// Which log is read.
@@ -65,5 +68,6 @@ pub(super) async fn run(command: Command) -> Result<Exit> {
         Command::Verify(args) => verify::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Deliver(args) => deliver::run(&args).await,
     }
 }

@@ -211,11 +211,22 @@ pub(super) fn lines(story: &Value) -> Vec<String> {
             labelled("arguments sha256", "/arguments_sha256"),
         ],
     );
+    let limit = |label: &str, name: &str, unit: &str| {
+        let value = text(&format!("/component/limits/{name}"))?;
+        Some(
+            format!("{label} at most {value} {unit}")
+                .trim_end()
+                .to_owned(),
+        )
+    };
     say(
         "component",
         vec![
             labelled("sha256", "/component/sha256"),
-            labelled("limits", "/component/limits"),
+            limit("time", "time_ms", "ms"),
+            limit("memory", "memory", "bytes"),
+            limit("fuel", "fuel", "units"),
+            limit("requests", "requests", ""),
         ],
     );
     say(
@@ -264,7 +275,13 @@ pub(super) fn lines(story: &Value) -> Vec<String> {
             ],
         );
     }
-    say("used", vec![text("/usage")]);
+    let usage = story.get("usage").and_then(Value::as_object);
+    let used = usage.into_iter().flatten().filter(|(_, used)| **used != 0);
+    say(
+        "used",
+        used.map(|(what, used)| Some(format!("{what} {used}")))
+            .collect(),
+    );
     say(
         "came back",
         vec![

@@ -73,6 +73,7 @@ fn append(session: &Session, call: &ToolCall) {
         call_id: call.call_id.clone(),
         event_type: EventType::ToolCallPre,
         body: "{}".into(),
+        reason: None,
     };
     let _whatever = outbox::append(&event);
 }

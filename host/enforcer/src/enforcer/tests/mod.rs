@@ -1,5 +1,6 @@
 //! Facts about the wire: shapes, credentials, errors. What the tests share stands here.
 
+mod claims;
 mod credentials;
 mod decisions;
 mod events;

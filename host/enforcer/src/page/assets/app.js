@@ -62,6 +62,16 @@ const told = {
   },
 };
 
+// What cannot be shown must not keep the rest from being shown.
+function tell(name, data) {
+  try {
+    told[name]?.(data);
+  } catch (error) {
+    console.error(error);
+    toast("Something cannot be shown here: look with `thoth approvals list`.");
+  }
+}
+
 // Listens as long as there is a session, and again when the server was away.
 async function run() {
   listening?.abort();
@@ -73,7 +83,7 @@ async function run() {
     activity.clear();
     try {
       await listen((name, data) => {
-        told[name]?.(data);
+        tell(name, data);
         pause = 500;
       }, mine.signal);
     } catch (error) {
@@ -126,8 +136,8 @@ document.addEventListener("keydown", (event) => {
   const typing = event.target.closest("input, select, textarea");
   if (event.ctrlKey || event.metaKey || event.altKey || view === "sign-in") return;
   if (typing) {
-    if (event.key === "Escape") (event.target.closest(".card") ?? event.target).focus();
-    if (event.key === "Escape") event.target.blur();
+    const card = event.target.closest(".card");
+    if (event.key === "Escape") card ? card.focus() : event.target.blur();
     return;
   }
   const global = { w: () => go("/"), v: () => go("/activity") };
@@ -140,10 +150,17 @@ setInterval(waiting.tick, 500);
 activity.start();
 
 // The key is taken out of the address at once, so that no history or shared link has it.
-const key = /^#key=([0-9a-f]+)$/.exec(location.hash)?.[1];
-if (key) {
+function takeKey() {
+  const key = /^#key=([0-9a-f]+)$/.exec(location.hash)?.[1];
+  if (!key) return false;
   history.replaceState(null, "", location.pathname);
   signIn(key);
+  return true;
+}
+
+addEventListener("hashchange", takeKey);
+if (takeKey()) {
+  // The session opens in its own time.
 } else if (hasSession()) {
   follow();
   run();

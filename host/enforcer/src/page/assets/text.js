@@ -2,6 +2,7 @@
 // is written out.
 
 const LONG = 240;
+const LONG_LINE = 600;
 const MANY = 12;
 
 // Characters that hide, turn or fake the text around them: controls, formats, unassigned and private
@@ -55,23 +56,33 @@ function nodes(text, quoted) {
   return out;
 }
 
-// A text that keeps its line to itself, whatever is in it.
+function warning(text) {
+  if (!MIXED.test(text)) return null;
+  return el("span.warning", { title: "A word in this text mixes alphabets whose letters look alike" }, "mixed alphabets");
+}
+
+// A text in an element of its own.
 export function inline(tag, text) {
-  return el(tag, { dir: "auto" }, ...plain(text));
+  const whole = String(text ?? "");
+  return el(tag, {}, ...folded(whole, LONG_LINE, (part) => el("span", {}, ...plain(part))), warning(whole));
+}
+
+// What `make` makes of a text; of a long one, of its beginning until more is asked for.
+function folded(text, limit, make) {
+  const characters = [...text];
+  if (characters.length <= limit) return [make(text, true)];
+  const start = make(characters.slice(0, limit / 2).join(""), false);
+  const more = el("button.more", { type: "button" }, `… show all ${characters.length.toLocaleString()} characters`);
+  more.addEventListener("click", () => {
+    start.replaceWith(make(text, true));
+    more.remove();
+  });
+  return [start, more];
 }
 
 function quoted(text) {
-  const characters = [...text];
-  const warning = MIXED.test(text)
-    ? el("span.warning", { title: "A word in this text mixes alphabets whose letters look alike" }, "mixed alphabets")
-    : null;
-  const whole = () => el("span.string", {}, '"', ...nodes(text, true), '"');
-  if (characters.length <= LONG) return el("span", {}, whole(), warning);
-  const head = characters.slice(0, LONG / 2).join("");
-  const more = el("button.more", { type: "button" }, `… show all ${characters.length.toLocaleString()} characters`);
-  const box = el("span", {}, el("span.string", {}, '"', ...nodes(head, true)), more, warning);
-  more.addEventListener("click", () => box.replaceChildren(whole(), ...(warning ? [warning] : [])));
-  return box;
+  const make = (part, whole) => el("span.string", {}, '"', ...nodes(part, true), whole ? '"' : "");
+  return el("span", {}, ...folded(text, LONG, make), warning(text));
 }
 
 // A JSON value, as canonical JSON has it, over several lines where it is deep.

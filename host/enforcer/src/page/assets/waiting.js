@@ -19,6 +19,7 @@ export function start(toast, by) {
   say = toast;
   name.value = localStorage.getItem("thoth-name") ?? by;
   name.onchange = () => localStorage.setItem("thoth-name", name.value.trim());
+  refresh();
 }
 
 export function clear() {
@@ -190,6 +191,8 @@ async function decide(card, decision, event) {
   }
   problem(card, null);
   card.busy = true;
+  // The button cannot keep the focus, and what comes next should be one key away.
+  if (!byPointer) card.node.focus();
   for (const control of [card.approve, card.deny]) control.disabled = true;
   try {
     const resolved = await resolve(card.approval, decision, card.reason.value.trim(), name.value.trim() || "approver");

@@ -5,66 +5,83 @@ use alloc::vec::Vec;
 
 use serde_json::{Map, Number, Value};
 
-use crate::json;
+use crate::{write_object, write_string, write_value};
 
-/// A JSON object that leaves out what says nothing.
-#[derive(Default)]
-pub(crate) struct Body<'a> {
-    // INVARIANT: ordered by name, without duplicates. The names are our own, in ASCII, so their order
-    // is the canonical one.
+/// What most bodies fit into.
+const USUAL_BYTES: usize = 2048;
+
+/// A JSON object that leaves out what says nothing. The names of its members are in ASCII, without a
+/// character that JSON escapes.
+pub struct Body<'a> {
+    // INVARIANT: ordered by name, without duplicates. In ASCII that order is the canonical one.
     members: Vec<(&'static str, Part<'a>)>,
 }
 
 /// The value of a member.
-pub(crate) enum Part<'a> {
+pub enum Part<'a> {
+    /// A string.
     Text(&'a str),
+    /// Any value.
     Value(Value),
+    /// An object that somebody else keeps.
     Object(&'a Map<String, Value>),
+    /// A list of strings.
     Texts(&'a [String]),
     /// The last tools that a session called, and after them the one of this call.
     History(&'a [String], &'a str),
+    /// An object in the making.
     Body(Body<'a>),
+}
+
+impl Default for Body<'_> {
+    /// One without members, and with room for as many as most have.
+    fn default() -> Self {
+        Self {
+            members: Vec::with_capacity(24),
+        }
+    }
 }
 
 impl<'a> Body<'a> {
     /// Sets a member, in the place of one that has the name.
-    pub(crate) fn set(&mut self, name: &'static str, part: impl Into<Part<'a>>) {
+    pub fn set(&mut self, name: &'static str, part: impl Into<Part<'a>>) {
         self.put(name, part.into());
     }
 
     fn put(&mut self, name: &'static str, part: Part<'a>) {
-        let at = self.members.iter().position(|(known, _)| *known >= name);
-        let at = at.unwrap_or(self.members.len());
-        match self.members.get_mut(at) {
+        // Whoever sets them in order never looks further than the last one.
+        let at = self.members.iter().rposition(|(known, _)| *known <= name);
+        match at.and_then(|at| self.members.get_mut(at)) {
             Some((known, old)) if *known == name => *old = part,
-            _ => self.members.insert(at, (name, part)),
+            _ => self.members.insert(at.map_or(0, |at| at + 1), (name, part)),
         }
     }
 
     /// Sets a member unless there is no text to set.
-    pub(crate) fn set_text(&mut self, name: &'static str, text: Option<&'a str>) {
+    pub fn set_text(&mut self, name: &'static str, text: Option<&'a str>) {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             self.put(name, Part::Text(text));
         }
     }
 
     /// Sets a member unless the object is empty.
-    pub(crate) fn set_object(&mut self, name: &'static str, members: Map<String, Value>) {
+    pub fn set_object(&mut self, name: &'static str, members: Map<String, Value>) {
         if !members.is_empty() {
             self.put(name, Part::Value(Value::Object(members)));
         }
     }
 
     /// Sets a member unless the list is empty.
-    pub(crate) fn set_list(&mut self, name: &'static str, items: &'a [String]) {
+    pub fn set_list(&mut self, name: &'static str, items: &'a [String]) {
         if !items.is_empty() {
             self.put(name, Part::Texts(items));
         }
     }
 
     /// The text of it (RFC 8785).
-    pub(crate) fn canonical(&self) -> String {
-        let mut out = String::new();
+    #[must_use]
+    pub fn canonical(&self) -> String {
+        let mut out = String::with_capacity(USUAL_BYTES);
         self.write(&mut out);
         out
     }
@@ -74,8 +91,10 @@ impl<'a> Body<'a> {
         for (name, part) in &self.members {
             out.push(separator);
             separator = ',';
-            json::write_string(out, name);
-            out.push(':');
+            // It has nothing to escape.
+            out.push('"');
+            out.push_str(name);
+            out.push_str("\":");
             part.write(out);
         }
         out.push_str(if self.members.is_empty() { "{}" } else { "}" });
@@ -85,9 +104,9 @@ impl<'a> Body<'a> {
 impl Part<'_> {
     fn write(&self, out: &mut String) {
         match self {
-            Self::Text(text) => json::write_string(out, text),
-            Self::Value(value) => json::write_value(out, value),
-            Self::Object(members) => json::write_object(out, members),
+            Self::Text(text) => write_string(out, text),
+            Self::Value(value) => write_value(out, value),
+            Self::Object(members) => write_object(out, members),
             Self::Texts(texts) => write_texts(out, texts, None),
             Self::History(before, last) => write_texts(out, before, Some(last)),
             Self::Body(body) => body.write(out),
@@ -100,7 +119,7 @@ fn write_texts(out: &mut String, texts: &[String], last: Option<&str>) {
     for text in texts.iter().map(String::as_str).chain(last) {
         out.push(separator);
         separator = ',';
-        json::write_string(out, text);
+        write_string(out, text);
     }
     out.push_str(if separator == '[' { "[]" } else { "]" });
 }

@@ -7,6 +7,14 @@
 //! The canonical writer is our own: `serde_json_canonicalizer` needs `std`, and it boxes a writer
 //! for each fragment and parses each name again to sort it, on the path of every call. Numbers are
 //! `ryu-js`'s, which that crate uses as well.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod body;
+mod reader;
+mod text;
 
 use alloc::collections::BinaryHeap;
 use alloc::string::{String, ToString};
@@ -18,7 +26,7 @@ use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
 
 use crate::reader::Reader;
-use crate::text::quote;
+pub use crate::text::quote;
 
 /// The longest text that is read, in bytes.
 pub const MAX_BYTES: usize = 256 * 1024;
@@ -231,12 +239,9 @@ pub(crate) fn write_string(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
     // Nearly all of a text goes out as it is, in one piece.
-    while let Some(at) = rest
-        .bytes()
-        .position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))
-    {
-        // An ASCII character is there, so nothing is cut.
-        let (plain, escaped) = rest.split_at_checked(at).unwrap_or_default();
+    loop {
+        // An ASCII character is there, or the end, so nothing is cut.
+        let (plain, escaped) = rest.split_at_checked(text::plain(rest)).unwrap_or_default();
         out.push_str(plain);
         let mut characters = escaped.chars();
         match characters.next() {
@@ -253,11 +258,10 @@ pub(crate) fn write_string(out: &mut String, text: &str) {
                 out.push('\\');
                 out.push(other);
             }
-            None => {}
+            None => break,
         }
         rest = characters.as_str();
     }
-    out.push_str(rest);
     out.push('"');
 }
 

@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 
 use serde_json::{Map, Number, Value};
 
-use crate::json::{JsonErrorKind, MAX_DEPTH, MAX_INTEGER};
+use crate::text::plain;
+use crate::{JsonErrorKind, MAX_DEPTH, MAX_INTEGER};
 
 /// Reads one text, once.
 pub(crate) struct Reader<'a> {
@@ -130,12 +131,11 @@ impl<'a> Reader<'a> {
         let mut string = String::new();
         self.at += 1;
         loop {
-            let start = self.at;
-            while !matches!(self.peek(), None | Some(b'"' | b'\\' | 0..=0x1f)) {
-                self.at += 1;
-            }
-            // Both ends are at ASCII characters, so this never cuts one.
-            string.push_str(self.text.get(start..self.at).unwrap_or_default());
+            let rest = self.rest();
+            let length = plain(rest);
+            // It ends at an ASCII character, so this never cuts one.
+            string.push_str(rest.get(..length).unwrap_or_default());
+            self.at += length;
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;

@@ -1,0 +1,262 @@
+//! The Streamable HTTP transport: on loopback, and with a bearer token even there.
+//!
+//! A web page that a user has open can reach loopback, and so can every other user of the machine. So a
+//! request shows a token, names this host, comes from no page unless that is allowed, and is bounded in
+//! size and time, before anything of it is looked at.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
+use thoth_enforcer::Secret;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::frame::{self, FRAME_MAX, Refused};
+use super::server::Server;
+
+/// Where MCP is served.
+pub const PATH: &str = "/mcp";
+
+/// More connections wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 256;
+
+/// Sessions of clients that have shaken hands.
+const SESSIONS_MAX: usize = 256;
+
+const HEADERS_MAX: usize = 64;
+const HEAD_MAX: usize = 32 << 10;
+
+/// For the head of a request, and for an idle connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long answers under way may take once it is to end.
+const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Before the next try when there are no file descriptors left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Who is served over HTTP.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Http {
+    /// What clients authenticate with.
+    pub token: Secret,
+    /// Names of this host besides the loopback ones, for a proxy in front of it.
+    pub hosts: Vec<String>,
+    /// Origins of web pages that may ask. Default: none, and a request with any origin is refused.
+    pub origins: Vec<String>,
+}
+
+impl Http {
+    /// Serves clients with this token, and no web page.
+    pub fn new(token: Secret) -> Self {
+        Self {
+            token,
+            hosts: Vec::new(),
+            origins: Vec::new(),
+        }
+    }
+}
+
+type Service = StreamableHttpService<Server, LocalSessionManager>;
+type Answer = Response<BoxBody<Bytes, Infallible>>;
+
+/// What connections share.
+struct Door {
+    service: Service,
+    sessions: Arc<LocalSessionManager>,
+    token: Secret,
+}
+
+impl Server {
+    /// Serves clients over Streamable HTTP at [`PATH`] until `stop` completes. Each client that shakes
+    /// hands has a governed session of its own; requests of MCP 2026-07-28, which has no sessions, share
+    /// one.
+    ///
+    /// At most 256 connections and 256 sessions, 256 KiB and 10 s for a body, 30 s for a head.
+    ///
+    /// # Errors
+    /// The token is blank, or the listener is not on a loopback address.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes every connection, and calls under way are stopped.
+    pub async fn serve_http(
+        &self,
+        listener: TcpListener,
+        http: Http,
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidInput, why);
+        let address = listener.local_addr()?;
+        if !address.ip().to_canonical().is_loopback() {
+            let why = format!("`{address}` is not a loopback address: put a TLS proxy in front");
+            return Err(invalid(why));
+        }
+        if http.token.is_blank() {
+            return Err(invalid("the token is blank".into()));
+        }
+        let ending = self.for_client(true);
+        let gone = ending.gone();
+        let guard = gone.clone().drop_guard();
+        let mut config = StreamableHttpServerConfig::default()
+            .with_json_response(true)
+            .with_max_request_body_bytes(FRAME_MAX)
+            .with_cancellation_token(gone.clone())
+            .with_allowed_origins(http.origins)
+            .enforce_origin_validation();
+        config.allowed_hosts.extend(http.hosts);
+        let sessions = Arc::new(LocalSessionManager::default());
+        let factory = move || Ok(ending.for_client(true));
+        let door = Arc::new(Door {
+            service: StreamableHttpService::new(factory, Arc::clone(&sessions), config),
+            sessions,
+            token: http.token,
+        });
+        let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut connections = JoinSet::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let permit = Arc::clone(&permits);
+            let next = async { (permit.acquire_owned().await, listener.accept().await) };
+            let (permit, accepted) = tokio::select! {
+                next = next => next,
+                () = &mut stop => break,
+            };
+            while connections.try_join_next().is_some() {}
+            match accepted {
+                Ok((stream, _)) => {
+                    let door = Arc::clone(&door);
+                    connections.spawn(async move {
+                        connection(stream, door).await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "could not accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        drop(guard);
+        // Idle connections do not end by themselves; answers do, for nothing runs any more.
+        let drained = async { while connections.join_next().await.is_some() {} };
+        let _elapsed = tokio::time::timeout(STOP_TIMEOUT, drained).await;
+        Ok(())
+    }
+}
+
+async fn connection(stream: TcpStream, door: Arc<Door>) {
+    let stopped = door.service.config.cancellation_token.clone();
+    let service = service_fn(move |request| {
+        let door = Arc::clone(&door);
+        async move { Ok::<_, Infallible>(door.answer(request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = stopped.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+impl Door {
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        if !self.knows(request.headers()) {
+            let mut answer = plain(StatusCode::UNAUTHORIZED, "a bearer token is needed");
+            let scheme = http::HeaderValue::from_static("Bearer");
+            answer.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+            return answer;
+        }
+        if request.uri().path() != PATH {
+            return plain(StatusCode::NOT_FOUND, "MCP is served at /mcp");
+        }
+        let (head, body) = request.into_parts();
+        if head.method != Method::POST {
+            // Nothing of such a request is read.
+            if head.method != Method::GET && head.method != Method::DELETE {
+                let mut answer = plain(StatusCode::METHOD_NOT_ALLOWED, "use POST");
+                let known = http::HeaderValue::from_static("GET, POST, DELETE");
+                answer.headers_mut().insert(ALLOW, known);
+                return answer;
+            }
+            let request = Request::from_parts(head, Full::new(Bytes::new()));
+            return self.service.handle(request).await;
+        }
+        let body = Limited::new(body, FRAME_MAX).collect();
+        let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => {
+                return refused(StatusCode::PAYLOAD_TOO_LARGE, Refused::too_long());
+            }
+            Ok(Err(_)) => return plain(StatusCode::BAD_REQUEST, "the body ended early"),
+            Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
+        };
+        let message = match frame::value(&body) {
+            Ok(message) => message,
+            Err(error) => return refused(StatusCode::BAD_REQUEST, error),
+        };
+        let shakes_hands = message
+            .get("method")
+            .is_some_and(|name| name == "initialize");
+        if shakes_hands && self.sessions.sessions.read().await.len() >= SESSIONS_MAX {
+            let why = "too many sessions are open: end one, or wait";
+            return plain(StatusCode::TOO_MANY_REQUESTS, why);
+        }
+        let request = Request::from_parts(head, Full::new(body));
+        self.service.handle(request).await
+    }
+
+    /// Whether a request shows the token, once and in its header.
+    fn knows(&self, headers: &HeaderMap) -> bool {
+        let mut shown = headers.get_all(AUTHORIZATION).iter();
+        let only = shown.next().filter(|_| shown.next().is_none());
+        let token = only.and_then(|value| {
+            let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+            scheme
+                .eq_ignore_ascii_case("bearer")
+                .then_some(token.trim())
+        });
+        token.is_some_and(|token| self.token.matches(token.as_bytes()))
+    }
+}
+
+fn plain(status: StatusCode, why: &'static str) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from_static(why.as_bytes())).boxed());
+    *answer.status_mut() = status;
+    answer
+}
+
+fn refused(status: StatusCode, Refused(error): Refused) -> Answer {
+    let body = serde_json::to_vec(&error).unwrap_or_default();
+    let mut answer = Response::new(Full::new(Bytes::from(body)).boxed());
+    *answer.status_mut() = status;
+    let json = http::HeaderValue::from_static("application/json");
+    answer.headers_mut().insert(CONTENT_TYPE, json);
+    answer
+}

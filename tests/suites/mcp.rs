@@ -1,0 +1,20 @@
+//! `thoth serve`: governed tools as an agent host meets them, by the bytes on the wire.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+#[path = "mcp/approvals.rs"]
+mod approvals;
+#[path = "mcp/frames.rs"]
+mod frames;
+#[path = "mcp/http.rs"]
+mod http;
+#[path = "mcp/lifetime.rs"]
+mod lifetime;
+#[path = "mcp/outcomes.rs"]
+mod outcomes;
+#[path = "mcp/scene.rs"]
+mod scene;

@@ -1,0 +1,270 @@
+//! Streamable HTTP: who is let in, and the same calls as on stdio.
+
+use serde_json::{Value, json};
+use thoth_tests::{
+    Answer, Faultd, Site, Thoth,
+    client::{self, Response},
+    mcp,
+    thoth::Running,
+};
+
+use super::scene::{SANG, by_service, thoth};
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// A server on a free port.
+struct Served {
+    url: String,
+    _running: Running,
+}
+
+impl Served {
+    fn start(thoth: &Thoth, service: &Faultd) -> Self {
+        let token = thoth.file("token", format!("{TOKEN}\n"));
+        let serve = by_service(thoth, service).args(["--http", "127.0.0.1:0", "--token-file"]);
+        let mut running = serve.arg(token).spawn();
+        let line = running.stderr_line(|line| line.contains("serving MCP at"));
+        let url = line.rsplit(' ').next().unwrap();
+        Self {
+            url: url.strip_suffix("/mcp").unwrap().to_owned(),
+            _running: running,
+        }
+    }
+
+    fn post(&self, headers: &[(&str, &str)], body: &Value) -> Response {
+        let mut all = vec![("accept", "application/json, text/event-stream")];
+        all.extend(headers);
+        client::post(&self.url, "/mcp", &all, body)
+    }
+}
+
+fn bearer() -> String {
+    format!("Bearer {TOKEN}")
+}
+
+fn hello() -> Value {
+    json!({
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    })
+}
+
+/// The message in an answer, which may be a stream of events.
+fn message(response: &Response) -> Value {
+    assert_eq!(response.status, 200, "{response:?}");
+    let body = response.body.as_str();
+    if let Ok(message) = serde_json::from_str(body) {
+        return message;
+    }
+    let datas = body.lines().filter_map(|line| line.strip_prefix("data:"));
+    let mut messages = datas.filter_map(|data| serde_json::from_str::<Value>(data).ok());
+    messages
+        .find(|message| message.get("id").is_some())
+        .unwrap_or_else(|| panic!("no message: {response:?}"))
+}
+
+/// A call as 2026-07-28 has it: no session, and headers that say what it is.
+fn sing(served: &Served, note: &str) -> Value {
+    let body = json!({
+        "jsonrpc": "2.0",
+        "id": 7,
+        "method": "tools/call",
+        "params": {
+            "name": "sing",
+            "arguments": {"note": note},
+            "_meta": mcp::meta(&json!({})),
+        },
+    });
+    let bearer = bearer();
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "tools/call"),
+        ("mcp-name", "sing"),
+    ];
+    message(&served.post(&headers, &body))
+}
+
+#[test]
+fn nobody_is_let_in_without_the_token_in_its_header() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let served = Served::start(&thoth, &service);
+    let other = format!("Bearer {}", "f".repeat(32));
+    let twice = bearer();
+    let rows: [&[(&str, &str)]; 6] = [
+        &[],
+        &[("authorization", &other)],
+        &[("authorization", TOKEN)],
+        &[("authorization", "Basic dGhvdGg6")],
+        &[("authorization", "Bearer ")],
+        &[("authorization", &twice), ("authorization", &twice)],
+    ];
+    for headers in rows {
+        let response = served.post(headers, &hello());
+        assert_eq!(response.status, 401, "{headers:?}: {response:?}");
+        assert_eq!(response.header("www-authenticate"), Some("Bearer"));
+    }
+    let query = format!("/mcp?token={TOKEN}&access_token={TOKEN}");
+    let response = client::post(&served.url, &query, &[], &hello());
+    assert_eq!(response.status, 401, "{response:?}");
+    assert!(service.requests().is_empty());
+}
+
+#[test]
+fn web_pages_and_other_hosts_are_kept_out() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let served = Served::start(&thoth, &service);
+    let bearer = bearer();
+    let own = [("authorization", bearer.as_str())];
+    for (name, value) in [
+        ("origin", "https://evil.example"),
+        ("origin", "null"),
+        ("origin", "http://127.0.0.1:1"),
+        ("origin", "http://localhost.evil.example"),
+    ] {
+        let response = served.post(&[own[0], (name, value)], &hello());
+        assert_eq!(response.status, 403, "{name}: {value}: {response:?}");
+    }
+    for host in [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.",
+        "169.254.169.254",
+    ] {
+        let response = served.post(&[own[0], ("host", host)], &hello());
+        assert!(matches!(response.status, 400 | 403), "{host}: {response:?}");
+    }
+    let accept = ("accept", "application/json, text/event-stream");
+    let headers = [own[0], accept, ("content-type", "text/plain")];
+    let body = hello().to_string();
+    let text = client::request(&served.url, "POST", "/mcp", &headers, body.as_bytes());
+    assert!(matches!(text.status, 400 | 415), "{text:?}");
+    assert!(service.requests().is_empty());
+}
+
+#[test]
+fn what_is_no_message_is_refused_before_it_is_looked_at() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let served = Served::start(&thoth, &service);
+    let bearer = bearer();
+    let own = [("authorization", bearer.as_str())];
+    let huge = json!({"jsonrpc": "2.0", "id": 1, "method": "x".repeat(300 << 10)});
+    let response = served.post(&own, &huge);
+    assert_eq!(response.status, 413, "{response:?}");
+    let batch = served.post(&own, &json!([hello()]));
+    assert_eq!(batch.json(400)["error"]["code"], -32600);
+    let elsewhere = client::post(&served.url, "/", &own, &hello());
+    assert_eq!(elsewhere.status, 404, "{elsewhere:?}");
+    let unknown = served.post(
+        &[
+            own[0],
+            ("mcp-session-id", "00000000-0000-4000-8000-000000000000"),
+        ],
+        &json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}),
+    );
+    assert_eq!(unknown.status, 404, "{unknown:?}");
+    assert!(service.requests().is_empty());
+}
+
+#[test]
+fn a_session_of_2025_and_a_request_of_2026_are_governed_alike() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let served = Served::start(&thoth, &service);
+    assert_eq!(
+        sing(&served, "a")["result"]["structuredContent"],
+        format!("{SANG}a")
+    );
+    let bearer = bearer();
+    let own = ("authorization", bearer.as_str());
+    let mut sessions = Vec::new();
+    for _ in 0..2 {
+        let response = served.post(&[own], &hello());
+        let hello = message(&response);
+        assert_eq!(hello["result"]["protocolVersion"], "2025-11-25");
+        let id = response.header("mcp-session-id").unwrap().to_owned();
+        let session = [own, ("mcp-session-id", id.as_str())];
+        let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+        assert_eq!(served.post(&session, &ready).status, 202);
+        let call = json!({
+            "jsonrpc": "2.0",
+            "id": 2,
+            "method": "tools/call",
+            "params": {"name": "sing", "arguments": {"note": "b"}},
+        });
+        let answer = message(&served.post(&session, &call));
+        assert_eq!(
+            answer["result"]["content"][0]["text"],
+            format!("{SANG}b"),
+            "{answer}"
+        );
+        sessions.push(id);
+    }
+    let asked = service.requests_to(Site::Enforce);
+    let governed: std::collections::HashSet<String> = asked
+        .iter()
+        .map(|request| request.json()["session_id"].to_string())
+        .collect();
+    // One for those that shook hands each, and one for the others.
+    assert_eq!(governed.len(), 3, "{governed:?}");
+    assert_ne!(sessions[0], sessions[1]);
+}
+
+#[test]
+fn a_held_call_is_told_over_http_too() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    service.enforce(Answer::step_up("h1").with("reason", "a human decides"));
+    service.hold(Answer::resolved("h1", "ALLOW"));
+    let served = Served::start(&thoth, &service);
+    let first = sing(&served, "a");
+    assert_eq!(
+        first["result"]["_meta"]["thoth/outcome"]["outcome"], "pending",
+        "{first}"
+    );
+    let second = sing(&served, "a");
+    assert_eq!(
+        second["result"]["structuredContent"],
+        format!("{SANG}a"),
+        "{second}"
+    );
+}
+
+#[test]
+fn a_fresh_token_is_told_once_and_a_short_one_is_refused() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let mut running = by_service(&thoth, &service)
+        .args(["--http", "127.0.0.1:0"])
+        .spawn();
+    let line = running.stderr_line(|line| line.contains("serving MCP at"));
+    let url = line
+        .rsplit(' ')
+        .next()
+        .unwrap()
+        .strip_suffix("/mcp")
+        .unwrap()
+        .to_owned();
+    let line = running.stderr_line(|line| line.contains("Authorization: Bearer"));
+    let token = line
+        .split("Bearer ")
+        .nth(1)
+        .unwrap()
+        .trim_end_matches('`')
+        .to_owned();
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("accept", "application/json, text/event-stream"),
+    ];
+    assert_eq!(client::post(&url, "/mcp", &headers, &hello()).status, 200);
+    running.interrupt();
+    assert_eq!(running.wait().assert_code(0).stdout, "");
+    let token = thoth.file("token", "short");
+    let serve = by_service(&thoth, &service).args(["--http", "127.0.0.1:0", "--token-file"]);
+    let run = serve.arg(token).run();
+    assert!(run.error(2).contains("shorter than 16 characters"), "{run}");
+}

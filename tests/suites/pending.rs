@@ -1,0 +1,134 @@
+//! A thousand calls that wait for a human in one process.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use thoth_enforcer::{ApprovalStatus, Resolution, Store};
+use thoth_host::{Identity, Jail, Outcome, Runtime, Session};
+use thoth_tests::tool;
+
+const CALLS: usize = 1000;
+const MEMORY_MAX: u64 = 64 * 1024;
+
+/// Bytes of this process that are in memory and nobody else's.
+fn memory() -> u64 {
+    let rollup = std::fs::read_to_string("/proc/self/smaps_rollup").unwrap();
+    let private = rollup
+        .lines()
+        .filter(|line| line.starts_with("Private_Dirty:"));
+    let kilobytes = private.map(|line| {
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+    });
+    kilobytes.sum::<u64>() * 1024
+}
+
+async fn runtime(state: &std::path::Path, seconds: u32) -> Runtime {
+    let policy = state.join("policy.cedar");
+    let text = format!(
+        r#"@decision("STEP_UP") @step_up_seconds("{seconds}") permit (principal, action, resource);"#
+    );
+    std::fs::write(&policy, text).unwrap();
+    let builder = Runtime::builder().policy_file(policy).state_dir(state);
+    builder.compiler(Jail::InProcess).build().await.unwrap()
+}
+
+fn session(runtime: &Runtime) -> Arc<Session> {
+    Arc::new(runtime.session(Identity::new("acme", "bot").user("sam")))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_waiting_calls_cost_little_and_each_gets_its_own_answer() {
+    let state = tempfile::tempdir().unwrap();
+    let runtime = runtime(state.path(), 3600).await;
+    let canary = runtime.load(tool("canary")).await.unwrap();
+    let session = session(&runtime);
+    let call = async |number: usize| {
+        let arguments = format!(r#"{{"note":"{number}"}}"#);
+        session.call(&canary, "sing", &arguments).await.unwrap()
+    };
+    // What is made once is made before it is counted.
+    let mut pending = Vec::new();
+    for number in 0..50 {
+        pending.push(call(number).await);
+    }
+    let before = memory();
+    for number in 50..CALLS {
+        pending.push(call(number).await);
+    }
+    let waiting: Vec<_> = pending
+        .into_iter()
+        .map(|call| {
+            let session = Arc::clone(&session);
+            tokio::spawn(async move { session.wait(call, None).await })
+        })
+        .collect();
+    let store = Store::open(&state.path().join("enforcer.db")).unwrap();
+    let holds = store.approvals(Some(ApprovalStatus::Pending)).unwrap();
+    assert_eq!(holds.len(), CALLS);
+    let each = memory().saturating_sub(before) / (CALLS as u64 - 50);
+    assert!(each <= MEMORY_MAX, "{each} bytes for each");
+    println!("{each} bytes for each of {CALLS} waiting calls");
+
+    // Every third one is denied; nobody gets the answer to another.
+    for (at, hold) in holds.iter().enumerate() {
+        let resolution = if at % 3 == 0 {
+            Resolution::Deny
+        } else {
+            Resolution::Approve
+        };
+        store.resolve(&hold.token, resolution, "ann", None).unwrap();
+    }
+    for (number, call) in waiting.into_iter().enumerate() {
+        let hold = &holds[number];
+        assert_eq!(hold.arguments, format!(r#"{{"note":"{number}"}}"#));
+        match call.await.unwrap().outcome {
+            Outcome::Completed(result) if number % 3 != 0 => {
+                assert_eq!(result, format!(r#""canary-sang-41c7f0:{number}""#));
+            }
+            Outcome::Refused(refusal) if number % 3 == 0 => {
+                assert_eq!(refusal.cause.as_str(), "denied");
+            }
+            other => panic!("{number}: {other:?}"),
+        }
+    }
+    runtime.close(Duration::from_secs(30)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn waiting_calls_that_nobody_decides_are_refused_when_their_time_is_over() {
+    let state = tempfile::tempdir().unwrap();
+    let runtime = runtime(state.path(), 5).await;
+    let canary = runtime.load(tool("canary")).await.unwrap();
+    let session = session(&runtime);
+    let mut waiting = Vec::new();
+    for _ in 0..100 {
+        let call = session
+            .call(&canary, "sing", r#"{"note":"a"}"#)
+            .await
+            .unwrap();
+        let (session, since) = (Arc::clone(&session), Instant::now());
+        waiting.push(tokio::spawn(async move {
+            let call = session.wait(call, None).await;
+            (call, since.elapsed())
+        }));
+    }
+    for waited in waiting {
+        let (call, took) = waited.await.unwrap();
+        match call.outcome {
+            Outcome::Refused(refusal) => assert_eq!(refusal.cause.as_str(), "expired"),
+            other => panic!("{other:?}"),
+        }
+        assert!(took >= Duration::from_secs(4), "{took:?} is too soon");
+    }
+    runtime.close(Duration::from_secs(30)).await;
+}
