@@ -11,10 +11,10 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
 use thoth_wrap::{Digest, Options, wrap};
 use wasmtime::component::{Component, Func, Linker, ResourceTable, Val};
-use wasmtime::{Engine, Store};
+use wasmtime::error::Context as _;
+use wasmtime::{Engine, Result, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 const ROUNDS: usize = 5;

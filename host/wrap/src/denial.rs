@@ -1,5 +1,9 @@
 //! What a refused call returns: for each function the JSON of its error with the refusal in it, from the
 //! operator's map or a guess. Where there is none, the call traps.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "an id indexes the arena that gave it"
+)]
 
 use std::collections::BTreeMap;
 

@@ -1,13 +1,18 @@
 //! The form for HTTP services: a governor in front of a component that exports
 //! `wasi:http/incoming-handler`, with nothing in between.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "an id indexes the arena that gave it"
+)]
 
 use wit_parser::WorldItem;
 
 use crate::compose::{Composition, Part};
 use crate::error::Error;
+use crate::provider;
 use crate::seal::Seal;
 use crate::surface::{Surface, decode};
-use crate::{Options, environment, imports, runs_at_start};
+use crate::{Options, imports, runs_at_start};
 
 /// What a service exports, in every version of WASI 0.2.
 const HANDLER: &str = "wasi:http/incoming-handler@0.2.";
@@ -34,7 +39,7 @@ pub struct Fronted {
 /// nobody would govern; or names that are the governor's. See [`Error`].
 pub fn front(service: &[u8], governor: &[u8], options: &Options) -> Result<Fronted, Error> {
     let surface = surface(service)?;
-    let environment = environment(&surface, &options.keep_env)?;
+    let environment = provider::environment(&surface, &options.keep_env)?;
     let mut composition = Composition::default();
     let mut part = |name, bytes, providers: &[_]| composition.add(Part { name, bytes }, providers);
     let environment = environment

@@ -33,7 +33,7 @@ mod world;
 
 use wasmparser::{ComponentTypeRef, Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::{Resolve, WorldId, WorldItem};
+use wit_parser::{Resolve, WorldId};
 
 use compose::{Composition, Part};
 pub use denial::{Answer, Denial, ErrorMap, error_map};
@@ -97,7 +97,7 @@ pub fn wrap(component: &[u8], governor: &[u8], options: &Options) -> Result<Wrap
     let mut surface = Surface::of(component)?;
     let denials = denial::denials(&surface.resolve, &surface.functions, &options.errors)?;
     let reaches = surface.reaches();
-    let environment = environment(&surface, &options.keep_env)?;
+    let environment = provider::environment(&surface, &options.keep_env)?;
     let world = world::adapter(&mut surface.resolve, surface.world)?;
     let adapter = adapter(&surface.resolve, world, &surface.functions, &denials)?;
 
@@ -173,25 +173,6 @@ fn adapter(
         .map_err(Error::composition)?
         .encode()
         .map_err(Error::composition)
-}
-
-/// What the component gets for the environment that it asks for: the names that it may see.
-fn environment(surface: &Surface, keep: &[String]) -> Result<Option<Vec<u8>>, Error> {
-    let resolve = &surface.resolve;
-    for (key, item) in &resolve.worlds[surface.world].imports {
-        if let WorldItem::Interface { id, .. } = item
-            && resolve
-                .name_world_key(key)
-                .starts_with("wasi:cli/environment@")
-        {
-            return match keep {
-                [] => provider::blank(resolve, *id),
-                names => provider::filtered(resolve, *id, names),
-            }
-            .map(Some);
-        }
-    }
-    Ok(None)
 }
 
 fn runs_at_start(component: &[u8]) -> bool {

@@ -1,4 +1,8 @@
 //! Small components that stand in for an interface: with nothing behind it, or with part of it.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "an id indexes the arena that gave it"
+)]
 
 use wasm_encoder::{
     CodeSection, ExportKind, ExportSection, Function, FunctionSection, Instruction, MemorySection,
@@ -12,11 +16,34 @@ use wit_parser::{
 
 use crate::error::Error;
 use crate::splice;
+use crate::surface::Surface;
 
 const ENVIRONMENT: &[u8] = include_bytes!(env!("THOTH_ENVIRONMENT_WASM"));
 const MANGLING: ManglingAndAbi = ManglingAndAbi::Standard32;
 /// Where nothing but zeros is, and how much of it.
 const ZEROS: i32 = 64;
+
+/// What the component gets for the environment that it asks for: the names that it may see.
+///
+/// # Errors
+/// The interface is not the one that is known.
+pub(crate) fn environment(surface: &Surface, keep: &[String]) -> Result<Option<Vec<u8>>, Error> {
+    let resolve = &surface.resolve;
+    for (key, item) in &resolve.worlds[surface.world].imports {
+        if let WorldItem::Interface { id, .. } = item
+            && resolve
+                .name_world_key(key)
+                .starts_with("wasi:cli/environment@")
+        {
+            return match keep {
+                [] => blank(resolve, *id),
+                names => filtered(resolve, *id, names),
+            }
+            .map(Some);
+        }
+    }
+    Ok(None)
+}
 
 /// A component that exports the interface, and whose functions return what zeros stand for: an empty
 /// list, no value, zero.
@@ -98,11 +125,7 @@ pub(crate) fn blank(resolve: &Resolve, interface: InterfaceId) -> Result<Vec<u8>
 ///
 /// # Errors
 /// The interface is of a version that is not known here.
-pub(crate) fn filtered(
-    resolve: &Resolve,
-    interface: InterfaceId,
-    names: &[String],
-) -> Result<Vec<u8>, Error> {
+fn filtered(resolve: &Resolve, interface: InterfaceId, names: &[String]) -> Result<Vec<u8>, Error> {
     let name = resolve.id_of(interface).unwrap_or_default();
     if !name.starts_with("wasi:cli/environment@0.2.") {
         return Err(Error::Refused(format!(

@@ -1,4 +1,8 @@
 //! What a component exports, in WIT, and whether all of that can be governed.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "an id indexes the arena that gave it"
+)]
 
 use thoth_names::Export;
 use wasmparser::{Parser, Payload};

@@ -1,5 +1,9 @@
 //! The world of the adapter: it imports what the component exports, and the gate, and exports what the
 //! component exports.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "an id indexes the arena that gave it"
+)]
 
 use std::collections::HashSet;
 
