@@ -254,15 +254,15 @@ fn the_url_may_come_from_its_variable_and_end_in_a_slash() {
         let call = thoth.call(tool("canary")).args(["sing", r#"{"note":"a"}"#]);
         let run = call.env("THOTH_API_URL", service.url() + end).run();
         assert_eq!(run.json(0)["outcome"], "completed");
-        let paths: Vec<String> = service
-            .requests()
-            .into_iter()
+        // The event that it is about to be decided may be delivered before the question.
+        let requests = service.requests().into_iter();
+        let (asked, told): (Vec<String>, Vec<String>) = requests
             .map(|request| request.path)
-            .collect();
-        assert_eq!(paths[0], "/v1/enforce");
+            .partition(|path| path == "/v1/enforce");
+        assert_eq!(asked.len(), 1, "{asked:?} {told:?}");
         assert!(
-            paths[1..].iter().all(|path| path == "/v1/events/batch"),
-            "{paths:?}"
+            told.iter().all(|path| path == "/v1/events/batch"),
+            "{told:?}"
         );
     }
 }
