@@ -46,12 +46,10 @@ pub fn front(service: &[u8], governor: &[u8], options: &Options) -> Result<Front
         .map(|bytes| part("environment", bytes, &[]))
         .transpose()?;
     let inside = part("service", service.to_vec(), environment.as_slice())?;
+    check(governor)?;
     let in_front = part("governor", governor.to_vec(), &[inside])?;
     let mut bytes = composition.finish(in_front)?;
     let imports = imports(&bytes);
-    if let Some(open) = imports.iter().find(|name| name.starts_with(HANDLER)) {
-        return Err(Error::Governor(format!("it leaves `{open}` to the host")));
-    }
     let seal = Seal::of_service(&bytes, service, governor, options);
     seal.append(&mut bytes).map_err(Error::composition)?;
     Ok(Fronted {
@@ -61,6 +59,21 @@ pub fn front(service: &[u8], governor: &[u8], options: &Options) -> Result<Front
         imports,
         seal,
     })
+}
+
+/// What is in front must reach the service, and be one itself.
+fn check(governor: &[u8]) -> Result<(), Error> {
+    let (resolve, world) = decode(governor)?;
+    let world = &resolve.worlds[world];
+    for items in [&world.imports, &world.exports] {
+        let mut names = items.keys().map(|key| resolve.name_world_key(key));
+        if !names.any(|name| name.starts_with(HANDLER)) {
+            return Err(Error::Governor(format!(
+                "it does not import and export `{HANDLER}x`"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// A service's types, if it is one and nothing else.

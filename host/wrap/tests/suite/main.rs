@@ -11,5 +11,6 @@ mod errors;
 mod from_wit;
 mod plain_host;
 mod refused;
+mod services;
 mod verdicts;
 mod whole;
