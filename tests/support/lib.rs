@@ -16,6 +16,8 @@ pub mod client;
 pub mod corpus;
 pub mod faultd;
 pub mod flags;
+#[cfg(unix)]
+pub mod hosts;
 pub mod mcp;
 pub mod python;
 pub mod table;

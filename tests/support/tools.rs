@@ -8,8 +8,9 @@ use std::{
 };
 
 /// Every tool under `tests/tools`; a folder's name is its package's name.
-pub const TOOLS: [&str; 15] = [
+pub const TOOLS: [&str; 16] = [
     "canary",
+    "choir",
     "docs-search",
     "endless-provider",
     "exporter",

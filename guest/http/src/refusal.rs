@@ -59,7 +59,6 @@ fn status(cause: Cause) -> u16 {
         | Cause::Tls
         | Cause::NotRecorded
         | Cause::Configuration
-        | Cause::GovernorFault
-        | Cause::Budget => 503,
+        | Cause::GovernorFault => 503,
     }
 }

@@ -1,10 +1,11 @@
 //! The world's export: each function one call into the core.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 
 use atomic_refcell::AtomicRefCell;
 use thoth_core::time::uuid_v4;
-use thoth_core::{Ended, Gate, Outside as _, Ruling, Settings};
+use thoth_core::{Ended, Gate, Outside as _, Refused, Ruling, Settings};
 use thoth_shell::Wasi;
 
 use crate::bindings::Component;
@@ -23,6 +24,13 @@ fn with<T>(act: impl FnOnce(&mut Gate) -> T) -> T {
     act(gate)
 }
 
+/// What a caller is told. Where a function has no error to return, its caller sees a trap, and the reason
+/// is nowhere but on stderr. It is JSON: nothing in it drives a terminal.
+fn said(refused: Refused) -> String {
+    thoth_shell::say(&format!("thoth: {}", refused.text));
+    refused.text
+}
+
 impl gate::Guest for Component {
     fn check(tool: String, arguments: Result<String, String>) -> gate::Ruling {
         let arguments = arguments.as_deref().map_err(String::as_str);
@@ -38,12 +46,12 @@ impl gate::Guest for Component {
                 })
             }
             Ruling::Run(ticket, _permit) => gate::Ruling::Allow(ticket),
-            Ruling::Refuse(refused) => gate::Ruling::Refuse(refused.text),
+            Ruling::Refuse(refused) => gate::Ruling::Refuse(said(refused)),
         }
     }
 
     fn reject(ticket: u64, why: String) -> String {
-        with(|gate| gate.reject(&mut Wasi::default(), ticket, &why)).text
+        said(with(|gate| gate.reject(&mut Wasi::default(), ticket, &why)))
     }
 
     fn done(ticket: u64, ended: gate::Ended) {

@@ -180,13 +180,12 @@ fn unsendable() -> Fault {
     fault(FaultKind::Protocol, "the request cannot be sent")
 }
 
+/// What a broken stream means. The host is not asked for more (`http-error-code`): jco's shim traps on
+/// some errors there, and a governor that is gone cannot say why it refused.
 fn broken(error: StreamError) -> Fault {
     match error {
         StreamError::Closed => fault(FaultKind::Unreachable, "the connection was closed"),
-        StreamError::LastOperationFailed(error) => match wasi::http_error_code(&error) {
-            Some(code) => failed(code),
-            None => fault(FaultKind::Protocol, "the stream broke"),
-        },
+        StreamError::LastOperationFailed(_) => fault(FaultKind::Protocol, "the stream broke"),
     }
 }
 

@@ -35,6 +35,24 @@ pub fn vars() -> Vec<(String, String)> {
     wasip2::cli::environment::get_environment()
 }
 
+/// The longest line that is said.
+const LINE_MAX: usize = 4000;
+
+/// Writes a line where the host shows what its guests say. It is cut where it is long, and where the
+/// host takes nothing at the moment nobody waits for that.
+pub fn say(line: &str) {
+    let mut text = line.as_bytes();
+    text = text.get(..LINE_MAX).unwrap_or(text);
+    let stderr = wasip2::cli::stderr::get_stderr();
+    if stderr
+        .check_write()
+        .is_ok_and(|room| room > LINE_MAX as u64)
+    {
+        let _unheard = stderr.write(&[text, b"\n"].concat());
+        let _unheard = stderr.flush();
+    }
+}
+
 impl Outside for Wasi {
     fn exchange(&mut self, request: Request, timeout: Duration) -> Result<Response, Fault> {
         http::exchange(request, timeout)

@@ -1,0 +1,46 @@
+//! The governed components that the hosts run, put together once.
+
+use std::{fs, path::PathBuf, sync::OnceLock};
+
+use thoth_tests::{tool as bare, tools::scratch};
+use thoth_wrap::{Integrity, Options, front, verify, wrap};
+
+const PORTABLE: &[u8] = include_bytes!(env!("THOTH_PORTABLE_GOVERNOR_WASM"));
+const HTTP: &[u8] = include_bytes!(env!("THOTH_HTTP_GOVERNOR_WASM"));
+
+/// A tool, governed.
+pub(crate) fn tool() -> PathBuf {
+    static TOOL: OnceLock<PathBuf> = OnceLock::new();
+    let make = || {
+        let component = fs::read(bare("choir")).unwrap();
+        let wrapped = wrap(&component, PORTABLE, &Options::default()).unwrap();
+        assert_eq!(verify(&wrapped.bytes, &wrapped.seal), Integrity::Intact);
+        keep("governed_choir.wasm", &wrapped.bytes)
+    };
+    TOOL.get_or_init(make).clone()
+}
+
+/// An HTTP service, governed.
+pub(crate) fn service() -> PathBuf {
+    static SERVICE: OnceLock<PathBuf> = OnceLock::new();
+    let make = || {
+        let component = fs::read(bare("http-canary")).unwrap();
+        let fronted = front(&component, HTTP, &Options::default()).unwrap();
+        let again = front(&component, HTTP, &Options::default()).unwrap();
+        assert_eq!(fronted.bytes, again.bytes, "the same bytes each time");
+        assert_eq!(verify(&fronted.bytes, &fronted.seal), Integrity::Intact);
+        keep("governed_http_canary.wasm", &fronted.bytes)
+    };
+    SERVICE.get_or_init(make).clone()
+}
+
+/// Writes it where it stays for the next run; another process may be writing the same bytes.
+fn keep(name: &str, bytes: &[u8]) -> PathBuf {
+    let path = scratch().join(name);
+    if !fs::read(&path).is_ok_and(|before| before == bytes) {
+        let new = path.with_extension(std::process::id().to_string());
+        fs::write(&new, bytes).unwrap();
+        fs::rename(new, &path).unwrap();
+    }
+    path
+}
