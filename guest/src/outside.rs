@@ -1,5 +1,6 @@
 //! The core's ports, on the world's imports.
 
+use alloc::string::String;
 use core::time::Duration;
 
 use thoth_core::{

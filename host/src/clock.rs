@@ -1,15 +1,14 @@
 //! A time limit that stands still while somebody else is waited for: a human, or a tool that has its
 //! own limit.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 /// The end of something, by the monotonic clock. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Clock(Arc<watch::Sender<State>>);
+pub(crate) struct Clock(Arc<Mutex<State>>);
 
 #[derive(Clone, Copy, Debug)]
 struct State {
@@ -23,15 +22,15 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Parked(Clock);
 
+/// When a clock that stands with no time left is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 impl Clock {
     /// A clock that is over after so long.
     pub(crate) fn new(limit: Duration) -> Self {
         let now = Instant::now();
-        Self(Arc::new(watch::Sender::new(State {
-            // Far enough where the limit is beyond what the clock can tell.
-            end: now
-                .checked_add(limit)
-                .unwrap_or(now + Duration::from_secs(u32::MAX.into())),
+        Self(Arc::new(Mutex::new(State {
+            end: after(now, limit),
             parked: 0,
             since: now,
         })))
@@ -39,30 +38,28 @@ impl Clock {
 
     /// Stops the clock until what this returns is dropped.
     pub(crate) fn park(&self) -> Parked {
-        self.0.send_modify(|state| {
-            if state.parked == 0 {
-                state.since = Instant::now();
-            }
-            state.parked += 1;
-        });
+        let mut state = self.state();
+        if state.parked == 0 {
+            state.since = Instant::now();
+        }
+        state.parked += 1;
         Parked(self.clone())
     }
 
-    /// Lets it begin anew.
+    /// Lets it begin anew. What is limited by it already goes by a later end, not by an earlier one.
     pub(crate) fn restart(&self, limit: Duration) {
-        let fresh = *Self::new(limit).0.borrow();
-        self.0.send_modify(|state| state.end = fresh.end);
+        self.state().end = after(Instant::now(), limit);
     }
 
     /// Whether the time is over.
     pub(crate) fn is_over(&self) -> bool {
-        let state = *self.0.borrow();
+        let state = self.state();
         state.parked == 0 && Instant::now() >= state.end
     }
 
     /// When it will be over if nobody stops it.
     pub(crate) fn end(&self) -> Instant {
-        let state = *self.0.borrow();
+        let state = self.state();
         match state.parked {
             0 => state.end,
             _ => state.end + state.since.elapsed(),
@@ -81,31 +78,45 @@ impl Clock {
         }
     }
 
+    /// Nobody is told when a clock is stopped or goes on: it can only be over later for that, and who
+    /// has slept until then looks again.
     async fn over(&self) {
-        let mut changes = self.0.subscribe();
-        loop {
-            let state = *changes.borrow_and_update();
-            // The sender is ours, so there is always another change to wait for.
-            if state.parked > 0 {
-                let _ = changes.changed().await;
-                continue;
-            }
-            tokio::select! {
-                () = sleep_until(state.end) => return,
-                _ = changes.changed() => {}
+        while let Some(earliest) = self.earliest() {
+            sleep_until(earliest).await;
+        }
+    }
+
+    /// The earliest that it can be over. `None` if it is.
+    fn earliest(&self) -> Option<Instant> {
+        let (state, now) = (*self.state(), Instant::now());
+        match state.parked {
+            0 => (now < state.end).then_some(state.end),
+            _ => {
+                let end = state.end + now.duration_since(state.since);
+                Some(end.max(now + LOOK_AGAIN))
             }
         }
     }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Far enough where the limit is beyond what the clock can tell.
+fn after(now: Instant, limit: Duration) -> Instant {
+    now.checked_add(limit)
+        .unwrap_or(now + Duration::from_secs(u32::MAX.into()))
 }
 
 impl Drop for Parked {
     fn drop(&mut self) {
-        self.0.0.send_modify(|state| {
-            state.parked -= 1;
-            if state.parked == 0 {
-                state.end += state.since.elapsed();
-            }
-        });
+        let mut state = self.0.state();
+        state.parked -= 1;
+        if state.parked == 0 {
+            let stood = state.since.elapsed();
+            state.end += stood;
+        }
     }
 }
 
@@ -135,5 +146,21 @@ mod tests {
         let work = tokio::time::sleep(Duration::from_secs(9));
         assert_eq!(clock.limit(work).await, Some(()));
         assert_eq!(clock.limit(async { 7 }).await, Some(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_stands_with_no_time_left_is_over_soon_after_it_goes_on() {
+        let clock = Clock::new(Duration::ZERO);
+        let parked = clock.park();
+        let start = Instant::now();
+        let limited = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.limit(std::future::pending::<()>()).await }
+        });
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(!limited.is_finished());
+        drop(parked);
+        assert_eq!(limited.await.unwrap(), None);
+        assert!(start.elapsed() <= Duration::from_secs(60) + LOOK_AGAIN);
     }
 }

@@ -29,6 +29,7 @@ mod folders;
 mod governor;
 mod identity;
 mod inspector;
+mod kept_hold;
 pub mod log;
 pub mod mcp;
 mod outbox;

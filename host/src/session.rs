@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use thoth_core::arguments::Arguments;
 use thoth_core::{
     Cause, Decision, Evidence, FailureCause, Outcome, Refusal, Session as Scope, ToolCall,
     ToolFailure,
@@ -22,6 +23,7 @@ use crate::clock::Clock;
 use crate::effects::CallEffects;
 use crate::governor::{Claim, Dispatch, Notes, Use};
 use crate::identity::Identity;
+use crate::kept_hold::KeptHold;
 use crate::outbox::{Note, quoted_digest};
 use crate::past::Past;
 use crate::runtime::Runtime;
@@ -114,6 +116,9 @@ pub enum CallError {
     /// It came back to a hold that is for another tool.
     #[error("this hold is for another tool")]
     OtherTool,
+    /// There is no held call to go on with, or it is another one.
+    #[error("the hold cannot be used for this: {0}")]
+    Hold(String),
 }
 
 impl Session {
@@ -284,6 +289,50 @@ impl Session {
         let (call, _) = checked(tool, name, arguments, None)?;
         let scope = self.now(&CallOptions::default());
         Ok(self.runtime.governors().enforce(&scope, &call).await)
+    }
+
+    /// Goes on with a call that this session's log has as held, made by a process that has ended: asks
+    /// once about it, as [`Self::resume`] does. Tool and arguments must be those that were held.
+    ///
+    /// An enforcer that knows claims, as the embedded one does, gives an approval to one process only;
+    /// with another one, two processes must not pick up the same call at the same time.
+    ///
+    /// # Errors
+    /// As [`Self::call`], and if the log has no such hold, it is for another call, or that has ended.
+    pub async fn pick_up(
+        &self,
+        tool: &Tool,
+        name: &str,
+        arguments: &str,
+        token: &str,
+    ) -> Result<Call, CallError> {
+        let (outbox, session, wanted) = (
+            self.runtime.0.outbox.clone(),
+            self.id().to_owned(),
+            token.to_owned(),
+        );
+        let found = crate::tool::blocking(move || {
+            let archive = outbox.archive().map_err(|error| error.to_string());
+            Ok(archive.and_then(|archive| KeptHold::find(&archive, &session, &wanted)))
+        });
+        let found = found.await.map_err(|error| error.to_string());
+        let kept = found.and_then(|found| found).map_err(CallError::Hold)?;
+        if kept.tool != name {
+            let why = format!("it is for the tool `{}`", kept.tool);
+            return Err(CallError::Hold(why));
+        }
+        let hold = kept.hold;
+        let (call, _) = checked(tool, name, arguments, Some(hold.call_id.clone()))?;
+        let digest = Arguments::parse(arguments).map(|read| read.digest(&self.scope, &call));
+        if digest.as_ref() != Ok(&hold.digest) {
+            return Err(CallError::Hold("it is for other arguments".into()));
+        }
+        self.begin().await;
+        let used = Use::new(tool.sha256());
+        let pending = Outcome::Pending(hold);
+        Ok(self
+            .resume(self.report(tool, call, pending, &Mutex::default(), used))
+            .await)
     }
 
     /// Asks once about a held call, and runs it if it was approved. A call that is not pending

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use thoth_enforcer::{ApprovalStatus, Resolution, Store};
 use thoth_host::{Identity, Jail, Outcome, Runtime, Session};
-use thoth_tests::tool;
+use thoth_tests::{Thoth, tool};
 
 const CALLS: usize = 1000;
 const MEMORY_MAX: u64 = 64 * 1024;
@@ -131,4 +131,59 @@ async fn waiting_calls_that_nobody_decides_are_refused_when_their_time_is_over()
         assert!(took >= Duration::from_secs(4), "{took:?} is too soon");
     }
     runtime.close(Duration::from_secs(30)).await;
+}
+
+#[test]
+fn a_held_call_is_picked_up_by_the_next_process_once_and_as_it_was_held() {
+    let thoth = Thoth::new(env!("CARGO_BIN_EXE_thoth"));
+    let policy = thoth.file(
+        "policy.cedar",
+        r#"@decision("STEP_UP") @step_up_seconds("900") permit (principal, action, resource);"#,
+    );
+    let sing = |function: &str, note: &str, more: &[&str]| {
+        let arguments = format!(r#"{{"note":"{note}"}}"#);
+        let call = thoth.call(tool("canary")).args([function, &arguments]);
+        let call = call.arg("--policy").arg(&policy).args(["--wait", "0s"]);
+        call.args(["--tenant-id", "acme", "--agent-id", "bot"])
+            .args(more)
+            .run()
+    };
+    let held = sing("sing", "a", &["--session-id", "s-1"]).json(4);
+    let token = held["hold_token"].as_str().unwrap();
+    let again = |note: &str, session: &str, token: &str| {
+        sing(
+            "sing",
+            note,
+            &["--session-id", session, "--resume", "--hold", token],
+        )
+    };
+    // Nobody has decided, whoever asks.
+    assert_eq!(again("a", "s-1", token).json(4)["call_id"], held["call_id"]);
+    let approve = thoth
+        .bare()
+        .args(["approvals", "approve", token, "--state-dir"]);
+    let _line = approve.arg(thoth.state_dir()).run().assert_code(0);
+
+    let other = sing("sing", "a", &["--session-id", "s-2"]).json(4);
+    let other_token = other["hold_token"].as_str().unwrap();
+    for (run, expected) in [
+        (again("b", "s-1", token), "it is for other arguments"),
+        (again("a", "s-2", token), "session `s-2` has no such hold"),
+        (
+            again("a", "s-1", other_token),
+            "session `s-1` has no such hold",
+        ),
+        (
+            again("a", "s-1", "hold_0"),
+            "session `s-1` has no such hold",
+        ),
+    ] {
+        let error = run.error(2);
+        assert!(error.contains(expected), "{error}");
+    }
+    let ran = again("a", "s-1", token).json(0);
+    assert_eq!(ran["result"], "canary-sang-41c7f0:a");
+    assert_eq!(ran["call_id"], held["call_id"]);
+    let replayed = again("a", "s-1", token);
+    assert!(replayed.error(2).contains("has ended"), "{replayed}");
 }

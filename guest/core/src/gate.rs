@@ -10,10 +10,10 @@ use core::time::Duration;
 use serde_json::Value;
 
 use crate::arguments::{Arguments, ArgumentsError};
-use crate::body::Body;
 use crate::config::ConfigError;
 use crate::exchange::{Fault, Request, Response};
 use crate::governed::Governor;
+use crate::json::body::Body;
 use crate::line::{Cleared, Line, Step};
 use crate::permit::Permit;
 use crate::ports::{Outside, Recorder, Waiting};

@@ -110,8 +110,14 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     }
     let session = args.session.open(&runtime, identity).await?;
     let mut stop = std::pin::pin!(stopped());
+    let begun = async {
+        match args.session.hold() {
+            Some(token) => session.pick_up(&tool, &name, &arguments, token).await,
+            None => session.call_as(&tool, &name, &arguments, call_id()).await,
+        }
+    };
     let mut call = tokio::select! {
-        call = session.call_as(&tool, &name, &arguments, call_id()) => call?,
+        call = begun => call?,
         () = &mut stop => return interrupted(runtime, &name, None).await,
     };
     if let Outcome::Pending(hold) = &call.outcome

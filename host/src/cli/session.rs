@@ -15,6 +15,10 @@ pub(super) struct SessionArgs {
     /// has used of its budget.
     #[arg(long, requires = "session_id")]
     resume: bool,
+    /// Go on with the call of the session that waits under this hold, as `hold_token` named it. Tool and
+    /// arguments must be those that were held.
+    #[arg(long, value_name = "TOKEN", requires = "resume")]
+    hold: Option<String>,
     /// Refuse calls of the session after so many.
     #[arg(long, value_name = "COUNT")]
     session_calls: Option<u64>,
@@ -27,6 +31,11 @@ pub(super) struct SessionArgs {
 }
 
 impl SessionArgs {
+    /// The hold of the call to go on with.
+    pub(super) fn hold(&self) -> Option<&str> {
+        self.hold.as_deref()
+    }
+
     /// The session.
     pub(super) async fn open(&self, runtime: &Runtime, identity: Identity) -> Result<Session> {
         let session = if self.resume {

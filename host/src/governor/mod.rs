@@ -138,6 +138,8 @@ impl Governors {
     async fn held(&self, session: &Session, call: &ToolCall, hold: &Hold) {
         let told = json!({
             "digest": hold.digest,
+            // The token itself is nothing for a log that is exported.
+            "hold_sha256": thoth_core::json::digest(&hold.token),
             "reason": hold.reason,
             "timeout_seconds": hold.timeout_seconds,
         });

@@ -379,7 +379,9 @@ impl ServerHandler for Server {
         let gone = self.gone.clone();
         tokio::spawn(async move {
             // The first list is no change.
-            let _none_yet = catalog.wait_for(Option::is_some).await;
+            if catalog.wait_for(Option::is_some).await.is_err() {
+                return;
+            }
             loop {
                 tokio::select! {
                     changed = catalog.changed() => if changed.is_err() { return },
