@@ -21,7 +21,7 @@ async function started(args, wanted) {
   running.push(child);
   return new Promise((found, lost) => {
     for (const stream of [child.stdout, child.stderr]) {
-      createInterface(stream).on('line', (line) => line.includes(wanted) && found(line.trim()));
+      createInterface(stream).on('line', (line) => wanted.test(line) && found(line.trim()));
     }
     child.on('exit', () => lost(new Error(`${args} did not start`)));
   });
@@ -35,14 +35,14 @@ function report(result) {
 
 async function main() {
   const listen = ['--listen', '127.0.0.1:0', '--state-dir', `${state}/enforcer`];
-  const url = await started(['enforcer', 'serve', '--policy', policy, ...listen], 'http://127.0.0.1:');
+  const url = await started(['enforcer', 'serve', '--policy', policy, ...listen], /^http:\/\/127\.0\.0\.1:/);
   const serve = ['serve', ...components, '--enforcer-url', url, '--tenant-id', 'acme', '--state-dir', `${state}/host`];
   let to;
   if (transport === 'stdio') {
     to = new StdioClientTransport({ command: thoth, args: serve });
   } else {
     writeFileSync(`${state}/token`, '0123456789abcdef');
-    const line = await started([...serve, '--http', '127.0.0.1:0', '--token-file', `${state}/token`], 'serving MCP at');
+    const line = await started([...serve, '--http', '127.0.0.1:0', '--token-file', `${state}/token`], /serving MCP at/);
     const headers = { authorization: 'Bearer 0123456789abcdef' };
     to = new StreamableHTTPClientTransport(new URL(line.split(' ').at(-1)), { requestInit: { headers } });
   }

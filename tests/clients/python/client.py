@@ -5,6 +5,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import time
@@ -31,7 +32,7 @@ def started(arguments, wanted):
     """Starts a server of ours, and gives it with the line that says where it is."""
     process = subprocess.Popen([THOTH, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     for line in process.stdout:
-        if wanted in line:
+        if re.search(wanted, line):
             return process, line.strip()
     raise AssertionError(f"{arguments} did not start")
 
@@ -111,7 +112,7 @@ async def approvals(client, user):
 async def main():
     enforcer, url = started(
         ["enforcer", "serve", "--policy", POLICY, "--listen", "127.0.0.1:0", "--state-dir", f"{STATE}/enforcer"],
-        "http://127.0.0.1:",
+        "^http://127.0.0.1:",
     )
     serve = ["serve", *COMPONENTS, "--enforcer-url", url, "--tenant-id", "acme", "--state-dir", f"{STATE}/host"]
     server = None

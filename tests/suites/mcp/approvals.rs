@@ -61,7 +61,7 @@ impl Modern {
         assert_eq!(question["params"]["url"], PAGE);
         let message = question["params"]["message"].as_str().unwrap();
         assert!(
-            message.starts_with("Approve `sing` of canary.wasm with {\"note\":\"")
+            message.starts_with("Approve `sing` of canary with {\"note\":\"")
                 && message.ends_with("a human decides"),
             "{message}"
         );

@@ -178,7 +178,7 @@ fn what_cannot_be_served_is_one_line() {
     let (mut end, begun) = (end, Instant::now());
     let line = end.stderr_line(|line| line.starts_with("thoth:"));
     assert!(
-        line.contains("notes.txt` is not a WebAssembly component: it is text"),
+        line.contains("notes` is not a WebAssembly component: it is text"),
         "{line}"
     );
     assert!(begun.elapsed() < Duration::from_secs(60));
