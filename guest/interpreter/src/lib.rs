@@ -1,9 +1,9 @@
 //! JSON to and from values as they lie in a component's linear memory, directed by a [`Table`] of
 //! types: what the adapter of a wrapped component does at each of its calls.
 //!
-//! How values are written in JSON is the table in the README, and the same as in `thoth-values`,
-//! against which tests hold it. Here nothing knows `wasmtime`, and nothing allocates but the text that
-//! is written: a value is read where the canonical ABI put it, and written where it will be read.
+//! How values are written in JSON is the table in the README, and the same as in `thoth-values`. Here
+//! nothing knows `wasmtime`, and nothing allocates but the text that is written: a value is read where
+//! the canonical ABI put it, and written where it will be read.
 //!
 //! * [`lift`]: a value to JSON, at most [`MAX_BYTES`] of it.
 //! * [`lower`]: JSON to a value, type-checked on the way, with the place of the first misfit.
