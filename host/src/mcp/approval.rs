@@ -50,9 +50,9 @@ pub(super) struct Asking<'a> {
 /// How it went on with a held call.
 pub(super) enum Held {
     /// The hold is over.
-    Decided(Call),
+    Decided(Box<Call>),
     /// It is held still, and the client is to do something.
-    Answer(CallToolResponse),
+    Answer(Box<CallToolResponse>),
 }
 
 /// How the client's user is reached.
@@ -69,7 +69,7 @@ impl Asking<'_> {
     /// Goes on with a held call, at most as long as this server keeps a client waiting.
     pub(super) async fn wait(&self, call: Call, claim: &Claim, is_first: bool) -> Held {
         let Some(held) = call.held().cloned() else {
-            return Held::Decided(call);
+            return Held::Decided(Box::new(call));
         };
         let way = self.way(&held);
         let asks_by_result = self
@@ -81,7 +81,7 @@ impl Asking<'_> {
             // Until 2025-11-25 the client is asked while its own request waits.
             (None, Way::Page(_) | Way::Form) if !asks_by_result => {
                 match self.ask(&way, &held, &call).await {
-                    Ok(call) => return Held::Decided(call),
+                    Ok(call) => return Held::Decided(Box::new(call)),
                     Err(answered) => Some(answered),
                 }
             }
@@ -96,7 +96,7 @@ impl Asking<'_> {
         }
         let call = self.patiently(call, self.shared.options.wait).await;
         match call.held() {
-            None => Held::Decided(call),
+            None => Held::Decided(Box::new(call)),
             Some(held) => self.come_back(held, claim, way, asks_by_result),
         }
     }
@@ -237,7 +237,7 @@ impl Asking<'_> {
             let question = InputRequest::Elicitation(self.question(&way, held));
             let questions = InputRequests::from([(QUESTION.to_owned(), question)]);
             let result = InputRequiredResult::new(Some(questions), claim.seal());
-            return Held::Answer(result.into());
+            return Held::Answer(Box::new(result.into()));
         }
         self.give_up(held)
     }
@@ -246,7 +246,7 @@ impl Asking<'_> {
     fn give_up(&self, held: &calling::Held) -> Held {
         let name = self.offered.listed().name.as_ref();
         let answer = answer::pending(held.call_id(), name, held.hold());
-        Held::Answer(answer.into())
+        Held::Answer(Box::new(answer.into()))
     }
 }
 

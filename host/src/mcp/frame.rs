@@ -10,14 +10,12 @@ pub(super) const FRAME_MAX: usize = thoth_core::json::MAX_BYTES;
 
 /// What is answered to a message that is none.
 #[derive(Debug)]
-pub(super) struct Refused(pub(super) JsonRpcError);
+pub(super) struct Refused(pub(super) Box<JsonRpcError>);
 
 impl Refused {
     fn new(code: ErrorCode, id: Option<RequestId>, why: impl Into<String>) -> Self {
-        Self(JsonRpcError::new(
-            id,
-            ErrorData::new(code, why.into(), None),
-        ))
+        let error = ErrorData::new(code, why.into(), None);
+        Self(Box::new(JsonRpcError::new(id, error)))
     }
 
     /// The message was too long to be kept.

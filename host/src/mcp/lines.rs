@@ -151,7 +151,7 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> Lines<
         if let Some(Refused(error)) = self.refused.take() {
             let (writer, gone) = (Arc::clone(&self.writer), self.gone.clone());
             tokio::spawn(async move {
-                if write(&writer, &ServerJsonRpcMessage::Error(error))
+                if write(&writer, &ServerJsonRpcMessage::Error(*error))
                     .await
                     .is_err()
                 {

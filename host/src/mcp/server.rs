@@ -287,7 +287,7 @@ impl Server {
                 claim.done();
                 Ok(answer::of(&call, offered, any_json).into())
             }
-            Held::Answer(answer) => Ok(answer),
+            Held::Answer(answer) => Ok(*answer),
         }
     }
 }

@@ -27,8 +27,10 @@ const ALLOCATOR: &str = r#"
 
 /// The component of a WIT package's only world; other packages may be nested in it.
 pub(crate) fn component(wit: &str) -> Vec<u8> {
-    let mut resolve = Resolve::default();
-    resolve.all_features = true;
+    let mut resolve = Resolve {
+        all_features: true,
+        ..Resolve::default()
+    };
     let package = resolve.push_source("test.wit", wit).unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
 

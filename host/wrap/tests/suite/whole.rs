@@ -60,7 +60,10 @@ fn the_component_sees_the_names_that_are_kept() {
     let kept = surroundings(&[("LANG", "C"), ("TZ", "")]);
     let mut plain = Plain::new(&governed, &environment);
     for _ in 0..2_000 {
-        assert_eq!(plain.call("surroundings", &[]).unwrap(), [kept.clone()]);
+        assert_eq!(
+            plain.call("surroundings", &[]).unwrap(),
+            std::slice::from_ref(&kept)
+        );
     }
 }
 
@@ -94,7 +97,7 @@ fn a_hundred_thousand_calls_need_no_more_memory_than_one() {
     for _ in 0..100_000 {
         assert_eq!(
             plain.call(name, std::slice::from_ref(&long)).unwrap(),
-            [long.clone()]
+            std::slice::from_ref(&long)
         );
     }
 }
