@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use thoth_core::events::Local;
-use thoth_core::{FailureCause, Hold, Outcome, Session as Scope, ToolCall, ToolFailure};
+use thoth_core::{Event, FailureCause, Hold, Outcome, Session as Scope, ToolCall, ToolFailure};
 use tokio::time::Instant;
 
 use crate::calling::{CallOptions, Stage as CallStage};
@@ -153,13 +153,15 @@ impl Parent {
     async fn granted(&self, call: &ToolCall, notes: &Notes, act: Act) -> Result<(), String> {
         self.record(call, notes, Local::Requested).await?;
         let start = Instant::now();
-        let unfinished = self.unfinished(Stage::UnderWay, call, notes);
+        let mut unfinished = self.unfinished(Stage::UnderWay, call, notes);
         let done = act().await;
         let done = done.inspect(|told| notes.set("effect_result", told.clone()));
         let failed = done.as_ref().err().map(String::as_str);
         let duration = start.elapsed();
-        let done_event = Local::Done { failed, duration };
-        let recorded = self.record(call, notes, done_event).await;
+        let last = self.event(call, notes, Local::Done { failed, duration });
+        // Who gives up from here on gives up an effect that has this end.
+        let (event, facts) = unfinished.last.insert(last).clone();
+        let recorded = self.append(event, facts).await;
         unfinished.end();
         recorded?;
         done.map(|_| ())
@@ -176,17 +178,27 @@ impl Parent {
             call,
             notes,
             stage,
+            last: None,
             open: Some(self.runtime.governors().recorder().open()),
         }
     }
 
     async fn record(&self, call: &ToolCall, notes: &Notes, local: Local<'_>) -> Result<(), String> {
+        let (event, facts) = self.event(call, notes, local);
+        self.append(event, facts).await
+    }
+
+    /// The event of a step, and what only the log is to know of it.
+    fn event(&self, call: &ToolCall, notes: &Notes, local: Local<'_>) -> (Event, String) {
         let recorder = self.runtime.governors().recorder();
         let event = recorder.local(&self.scope, call, local);
-        recorder
-            .append(notes.annotate(event), notes.take_facts())
-            .await
-            .map_err(|error| format!("the effect cannot be recorded: {error}"))
+        (notes.annotate(event), notes.take_facts())
+    }
+
+    async fn append(&self, event: Event, facts: String) -> Result<(), String> {
+        let recorder = self.runtime.governors().recorder();
+        let appended = recorder.append(event, facts).await;
+        appended.map_err(|error| format!("the effect cannot be recorded: {error}"))
     }
 
     /// An effect that the enforcer decides about. One that is held parks the call here: until it is
@@ -242,6 +254,8 @@ struct Unfinished<'a> {
     call: &'a ToolCall,
     notes: &'a Notes,
     stage: Stage,
+    /// Its last event, once that is known. To append an event twice is to append it once.
+    last: Option<(Event, String)>,
     /// None once it has ended.
     open: Option<Open>,
 }
@@ -266,6 +280,10 @@ impl Drop for Unfinished<'_> {
         let Some(open) = self.open.take() else {
             return;
         };
+        if let Some((event, facts)) = self.last.take() {
+            open.end_later(event, facts);
+            return;
+        }
         let recorder = self.parent.runtime.governors().recorder();
         let scope = &self.parent.scope;
         let event = match self.stage {

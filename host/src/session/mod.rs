@@ -1,33 +1,31 @@
 //! A session: on whose behalf calls are made, and the history they leave.
 
+mod held;
+mod run;
+
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use thoth_core::arguments::Arguments;
 use thoth_core::{
     Cause, Decision, Evidence, FailureCause, Outcome, Refusal, Session as Scope, ToolCall,
-    ToolFailure,
 };
 use thoth_outbox::AppendError;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use self::run::Run;
 use crate::budget::{Budget, Spent};
-use crate::calling::{CallOptions, Held, Stage};
-use crate::clock::Clock;
-use crate::effects::CallEffects;
-use crate::governor::{Claim, Dispatch, Notes, Use};
+use crate::calling::{CallOptions, Held};
+use crate::governor::Use;
 use crate::identity::Identity;
-use crate::kept_hold::KeptHold;
-use crate::outbox::{Note, quoted_digest};
+use crate::outbox::Note;
 use crate::past::Past;
 use crate::runtime::Runtime;
-use crate::tool::{Ran, Surroundings, Tool, Traces};
+use crate::tool::{Tool, Traces};
 
 /// Calls that a session remembers, and the policy service is told of.
 pub const HISTORY: usize = 128;
@@ -291,133 +289,6 @@ impl Session {
         Ok(self.runtime.governors().enforce(&scope, &call).await)
     }
 
-    /// Goes on with a call that this session's log has as held, made by a process that has ended: asks
-    /// once about it, as [`Self::resume`] does. Tool and arguments must be those that were held.
-    ///
-    /// An enforcer that knows claims, as the embedded one does, gives an approval to one process only;
-    /// with another one, two processes must not pick up the same call at the same time.
-    ///
-    /// # Errors
-    /// As [`Self::call`], and if the log has no such hold, it is for another call, or that has ended.
-    pub async fn pick_up(
-        &self,
-        tool: &Tool,
-        name: &str,
-        arguments: &str,
-        token: &str,
-    ) -> Result<Call, CallError> {
-        let (outbox, session, wanted) = (
-            self.runtime.0.outbox.clone(),
-            self.id().to_owned(),
-            token.to_owned(),
-        );
-        let found = crate::tool::blocking(move || {
-            let archive = outbox.archive().map_err(|error| error.to_string());
-            Ok(archive.and_then(|archive| KeptHold::find(&archive, &session, &wanted)))
-        });
-        let found = found.await.map_err(|error| error.to_string());
-        let kept = found.and_then(|found| found).map_err(CallError::Hold)?;
-        if kept.tool != name {
-            let why = format!("it is for the tool `{}`", kept.tool);
-            return Err(CallError::Hold(why));
-        }
-        let hold = kept.hold;
-        let (call, _) = checked(tool, name, arguments, Some(hold.call_id.clone()))?;
-        let digest = Arguments::parse(arguments).map(|read| read.digest(&self.scope, &call));
-        if digest.as_ref() != Ok(&hold.digest) {
-            return Err(CallError::Hold("it is for other arguments".into()));
-        }
-        self.begin().await;
-        let used = Use::new(tool.sha256());
-        let pending = Outcome::Pending(hold);
-        Ok(self
-            .resume(self.report(tool, call, pending, &Mutex::default(), used))
-            .await)
-    }
-
-    /// Asks once about a held call, and runs it if it was approved. A call that is not pending
-    /// comes back as it is.
-    pub async fn resume(&self, call: Call) -> Call {
-        match call.pending.clone() {
-            Some(pending) => self.ask(pending, CallOptions::default()).await,
-            None => call,
-        }
-    }
-
-    /// Asks once about a held call of this session, and runs it if it was approved. The arguments must
-    /// be those that were held: a hold is for their digest, and anything else is refused.
-    ///
-    /// # Errors
-    /// As [`Self::call`], and if the tool is not the one that was held.
-    ///
-    /// # Cancel safety
-    /// As [`Self::call`]; a hold whose run had begun is used up.
-    pub async fn resume_held(
-        &self,
-        tool: &Tool,
-        name: &str,
-        arguments: &str,
-        held: &Held,
-        options: CallOptions,
-    ) -> Result<Call, CallError> {
-        if held.sha256 != tool.sha256() || held.name != name {
-            return Err(CallError::OtherTool);
-        }
-        let (call, _) = checked(tool, name, arguments, Some(held.call_id.clone()))?;
-        let mut held = held.clone();
-        if Instant::now() >= held.expires {
-            // The last question: who is still undecided then never will be.
-            held.hold.timeout_seconds = Some(0);
-        }
-        let tool = tool.clone();
-        Ok(self.ask(Pending { tool, call, held }, options).await)
-    }
-
-    /// Asks about a held call until it is decided, its hold expires, or `limit` is over: then it
-    /// comes back as pending still. `None` waits for as long as the hold lasts, after which the
-    /// call is refused as expired.
-    pub async fn wait(&self, mut call: Call, limit: Option<Duration>) -> Call {
-        let given_up = limit.map(|limit| Instant::now() + limit);
-        let mut pause = POLL_MIN;
-        while let Some(mut pending) = call.pending.clone() {
-            let now = Instant::now();
-            if given_up.is_some_and(|end| now >= end) {
-                break;
-            }
-            let expires = pending.held.expires;
-            if now >= expires {
-                // The last question: who is still undecided then never will be.
-                pending.held.hold.timeout_seconds = Some(0);
-                call = self.ask(pending, CallOptions::default()).await;
-                break;
-            }
-            let end = given_up.map_or(expires, |end| end.min(expires));
-            tokio::time::sleep_until((now + pause).min(end)).await;
-            pause = (pause * 2).min(POLL_MAX);
-            call = self.ask(pending, CallOptions::default()).await;
-        }
-        call
-    }
-
-    async fn ask(&self, pending: Pending, options: CallOptions) -> Call {
-        let Pending { tool, call, held } = pending;
-        let scope = self.now(&options);
-        // As they were held: the governor refuses others.
-        let asked = thoth_core::json::parse(call.arguments.as_bytes()).unwrap_or_default();
-        let taken = Arc::clone(&held.taken);
-        let run = Run::new(&self.runtime, &tool, &scope, &call, &asked, taken, options);
-        let traces = Arc::clone(&run.traces);
-        let governors = self.runtime.governors();
-        let dispatch = run.dispatch(held.used.claim(&scope, &call));
-        let outcome = governors.resume(&scope, &call, &held.hold, dispatch).await;
-        let mut report = self.report(&tool, call, outcome, &traces, held.used);
-        if let Some(again) = &mut report.pending {
-            again.held.expires = held.expires;
-            again.held.taken = held.taken;
-        }
-        report
-    }
-
     fn report(
         &self,
         tool: &Tool,
@@ -504,115 +375,5 @@ fn ran(outcome: &Outcome) -> bool {
             FailureCause::UnknownTool | FailureCause::InvalidArguments
         ),
         Outcome::Refused(_) | Outcome::Pending(_) => false,
-    }
-}
-
-/// One run of a tool, if it comes to that.
-struct Run {
-    tool: Tool,
-    function: String,
-    /// SHA-256 of the arguments as they were asked for, in quotes.
-    asked: Arc<str>,
-    /// What the log keeps of them.
-    kept: Option<String>,
-    /// Whether the call has run already, in another copy of it.
-    taken: Arc<AtomicBool>,
-    traces: Arc<Mutex<Option<Traces>>>,
-    around: Surroundings,
-    options: CallOptions,
-}
-
-impl Run {
-    fn new(
-        runtime: &Runtime,
-        tool: &Tool,
-        scope: &Arc<Scope>,
-        call: &ToolCall,
-        asked: &Value,
-        taken: Arc<AtomicBool>,
-        options: CallOptions,
-    ) -> Self {
-        options.tell(Stage::Deciding);
-        let clock = Clock::new(tool.time());
-        let effects = Arc::new(CallEffects::new(
-            runtime.clone(),
-            Arc::clone(scope),
-            call.call_id.clone(),
-            call.tool.clone(),
-            tool.sha256().to_owned(),
-            clock.clone(),
-            options.clone(),
-        ));
-        Self {
-            tool: tool.clone(),
-            function: call.tool.clone(),
-            asked: quoted_digest(&thoth_core::json::canonical(asked)).into(),
-            kept: tool.keeper().kept(asked),
-            taken,
-            traces: Arc::default(),
-            around: Surroundings {
-                clock,
-                effects: Some(effects),
-            },
-            options,
-        }
-    }
-
-    /// The way to run it, once, with the arguments that the governor hands over.
-    fn dispatch(mut self, claim: Claim) -> Dispatch {
-        let notes = Notes::default();
-        notes.fact("arguments_sha256", Arc::clone(&self.asked));
-        notes.fact("tool", Arc::clone(self.tool.facts()));
-        if let Some(kept) = self.kept.take() {
-            notes.fact("arguments", kept);
-        }
-        let told = notes.clone();
-        Dispatch {
-            tool: self.function.clone(),
-            notes,
-            claim: Some(claim),
-            run: Box::new(move |arguments| {
-                Box::pin(async move { self.run(&arguments, &told).await })
-            }),
-        }
-    }
-
-    async fn run(self, arguments: &str, notes: &Notes) -> Result<String, ToolFailure> {
-        let failure = |cause, message: String| ToolFailure {
-            cause,
-            message,
-            error: None,
-        };
-        if self.taken.swap(true, Ordering::AcqRel) {
-            let again = "this held call has run already".into();
-            return Err(failure(FailureCause::HostFault, again));
-        }
-        let ran = quoted_digest(arguments);
-        if *ran != *self.asked {
-            notes.fact("ran_arguments_sha256", ran);
-        }
-        let arguments = thoth_core::json::parse_canonical(arguments).map_err(|error| {
-            let why = format!("the arguments are not usable: {error}");
-            failure(FailureCause::InvalidArguments, why)
-        })?;
-        let around = self.around;
-        // Until now it waited for a decision, which has its own deadline.
-        around.clock.restart(self.tool.time());
-        self.options.tell(Stage::Running);
-        let Ran { result, traces } = self.tool.run(&self.function, &arguments, around).await;
-        self.options.tell(Stage::Ended);
-        notes.set("usage", traces.usage.to_json());
-        tracing::debug!(tool = self.function, usage = ?traces.usage, "the tool ended");
-        if traces.masked {
-            notes.set("masked", true.into());
-        }
-        *self.traces.lock().unwrap_or_else(PoisonError::into_inner) = Some(traces);
-        let result = result?;
-        if let Some(kept) = self.tool.keeper().kept(&result) {
-            notes.fact("result", kept);
-        }
-        let result = result.to_string();
-        notes.fact("result_sha256", quoted_digest(&result));
-        Ok(result)
     }
 }

@@ -1,0 +1,125 @@
+//! One run of a tool on behalf of a session, if the governor comes to that.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+use thoth_core::{FailureCause, Session as Scope, ToolCall, ToolFailure};
+
+use crate::calling::{CallOptions, Stage};
+use crate::clock::Clock;
+use crate::effects::CallEffects;
+use crate::governor::{Claim, Dispatch, Notes};
+use crate::outbox::quoted_digest;
+use crate::runtime::Runtime;
+use crate::tool::{Ran, Surroundings, Tool, Traces};
+
+/// One run of a tool, if it comes to that.
+pub(super) struct Run {
+    tool: Tool,
+    function: String,
+    /// SHA-256 of the arguments as they were asked for, in quotes.
+    asked: Arc<str>,
+    /// What the log keeps of them.
+    kept: Option<String>,
+    /// Whether the call has run already, in another copy of it.
+    taken: Arc<AtomicBool>,
+    pub(super) traces: Arc<Mutex<Option<Traces>>>,
+    around: Surroundings,
+    options: CallOptions,
+}
+
+impl Run {
+    pub(super) fn new(
+        runtime: &Runtime,
+        tool: &Tool,
+        scope: &Arc<Scope>,
+        call: &ToolCall,
+        asked: &Value,
+        taken: Arc<AtomicBool>,
+        options: CallOptions,
+    ) -> Self {
+        options.tell(Stage::Deciding);
+        let clock = Clock::new(tool.time());
+        let effects = Arc::new(CallEffects::new(
+            runtime.clone(),
+            Arc::clone(scope),
+            call.call_id.clone(),
+            call.tool.clone(),
+            tool.sha256().to_owned(),
+            clock.clone(),
+            options.clone(),
+        ));
+        Self {
+            tool: tool.clone(),
+            function: call.tool.clone(),
+            asked: quoted_digest(&thoth_core::json::canonical(asked)).into(),
+            kept: tool.keeper().kept(asked),
+            taken,
+            traces: Arc::default(),
+            around: Surroundings {
+                clock,
+                effects: Some(effects),
+            },
+            options,
+        }
+    }
+
+    /// The way to run it, once, with the arguments that the governor hands over.
+    pub(super) fn dispatch(mut self, claim: Claim) -> Dispatch {
+        let notes = Notes::default();
+        notes.fact("arguments_sha256", Arc::clone(&self.asked));
+        notes.fact("tool", Arc::clone(self.tool.facts()));
+        if let Some(kept) = self.kept.take() {
+            notes.fact("arguments", kept);
+        }
+        let told = notes.clone();
+        Dispatch {
+            tool: self.function.clone(),
+            notes,
+            claim: Some(claim),
+            run: Box::new(move |arguments| {
+                Box::pin(async move { self.run(&arguments, &told).await })
+            }),
+        }
+    }
+
+    async fn run(self, arguments: &str, notes: &Notes) -> Result<String, ToolFailure> {
+        let failure = |cause, message: String| ToolFailure {
+            cause,
+            message,
+            error: None,
+        };
+        if self.taken.swap(true, Ordering::AcqRel) {
+            let again = "this held call has run already".into();
+            return Err(failure(FailureCause::HostFault, again));
+        }
+        let ran = quoted_digest(arguments);
+        if *ran != *self.asked {
+            notes.fact("ran_arguments_sha256", ran);
+        }
+        let arguments = thoth_core::json::parse_canonical(arguments).map_err(|error| {
+            let why = format!("the arguments are not usable: {error}");
+            failure(FailureCause::InvalidArguments, why)
+        })?;
+        let around = self.around;
+        // Until now it waited for a decision, which has its own deadline.
+        around.clock.restart(self.tool.time());
+        self.options.tell(Stage::Running);
+        let Ran { result, traces } = self.tool.run(&self.function, &arguments, around).await;
+        self.options.tell(Stage::Ended);
+        notes.set("usage", traces.usage.to_json());
+        tracing::debug!(tool = self.function, usage = ?traces.usage, "the tool ended");
+        if traces.masked {
+            notes.set("masked", true.into());
+        }
+        *self.traces.lock().unwrap_or_else(PoisonError::into_inner) = Some(traces);
+        let result = result?;
+        if let Some(kept) = self.tool.keeper().kept(&result) {
+            notes.fact("result", kept);
+        }
+        let result = result.to_string();
+        notes.fact("result_sha256", quoted_digest(&result));
+        Ok(result)
+    }
+}
