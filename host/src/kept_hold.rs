@@ -10,6 +10,8 @@ use thoth_outbox::Archive;
 #[derive(Debug)]
 pub(crate) struct KeptHold {
     pub(crate) tool: String,
+    /// The SHA-256 of the component that was to run.
+    pub(crate) component: String,
     /// Without where to approve it, which the log does not keep.
     pub(crate) hold: Hold,
     ended: bool,
@@ -61,6 +63,7 @@ impl KeptHold {
         let seconds = body.get("timeout_seconds").and_then(Value::as_u64);
         Some(Self {
             tool: text("tool_name")?.into(),
+            component: text("component_sha256")?.into(),
             hold: Hold {
                 token: token.into(),
                 call_id: call_id.into(),

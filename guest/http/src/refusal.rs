@@ -6,6 +6,9 @@ use alloc::vec::Vec;
 use thoth_core::{Cause, Refused};
 use wasip2::http::types::{Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
+/// What a stream of WASI 0.2 takes in one blocking write, in bytes.
+const WRITE_MAX: usize = 4096;
+
 /// Answers with why the request did not pass. A host that does not take the answer gets none, and
 /// tells its client so; the service has not seen the request either way.
 pub(crate) fn answer(refused: &Refused, response_out: ResponseOutparam) {
@@ -27,8 +30,12 @@ pub(crate) fn answer(refused: &Refused, response_out: ResponseOutparam) {
     };
     ResponseOutparam::set(response_out, Ok(response));
     if let Ok(stream) = body.write() {
-        // Small enough for one write; a client that has left does not hear it.
-        let _left = stream.blocking_write_and_flush(refused.text.as_bytes());
+        // A client that has left does not hear it.
+        for part in refused.text.as_bytes().chunks(WRITE_MAX) {
+            if stream.blocking_write_and_flush(part).is_err() {
+                break;
+            }
+        }
         drop(stream);
         let _left = OutgoingBody::finish(body, None);
     }

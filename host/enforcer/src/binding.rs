@@ -98,6 +98,8 @@ pub(crate) enum Mismatch {
     Unclaimed,
     #[error("the approval was used already: it is for one run")]
     Used,
+    #[error("the approval was not used in time: ask again")]
+    Late,
 }
 
 impl Mismatch {
@@ -111,6 +113,7 @@ impl Mismatch {
             Self::Arguments => "hold_other_arguments",
             Self::Unclaimed => "hold_unclaimed",
             Self::Used => "hold_used",
+            Self::Late => "hold_late",
         }
     }
 }

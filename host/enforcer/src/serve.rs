@@ -22,6 +22,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutStream;
 
 use self::live::Live;
 use crate::api::ApiError;
@@ -37,6 +38,8 @@ const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 /// For the head of a request, and for an idle connection.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to read any of an answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests under way may take once it is to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -101,6 +104,9 @@ pub async fn serve(
 }
 
 async fn connection(stream: TcpStream, enforcer: Arc<Enforcer>, mut stopped: watch::Receiver<()>) {
+    // Who asks and does not read would keep its place for ever.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let until = stopped.clone();
     let service = service_fn(move |request| {
         let (enforcer, stopped) = (Arc::clone(&enforcer), until.clone());
@@ -115,7 +121,7 @@ async fn connection(stream: TcpStream, enforcer: Arc<Enforcer>, mut stopped: wat
         .header_read_timeout(HEADER_TIMEOUT)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use thoth_enforcer::{Approval, ApprovalStatus, Resolution, ResolveError, Store};
 use thoth_host::inert;
 
+use super::report::inert_json;
 use super::settings::StateArgs;
 use super::{Exit, Usage};
 
@@ -64,7 +65,7 @@ pub(super) async fn run(command: Command) -> Result<Exit> {
             let approvals = store.approvals(status)?;
             if json {
                 let rows: Vec<Value> = approvals.iter().map(row).collect();
-                tell!("{:#}", Value::Array(rows));
+                tell!("{}", inert_json(&format!("{:#}", Value::Array(rows))));
             } else if approvals.is_empty() {
                 say!("thoth: nothing waits for approval");
             } else {
@@ -79,7 +80,7 @@ pub(super) async fn run(command: Command) -> Result<Exit> {
             let approval = found.ok_or(ResolveError::Unknown(token));
             let approval = approval.map_err(|error| Usage(error.to_string()))?;
             if json {
-                tell!("{:#}", row(&approval));
+                tell!("{}", inert_json(&format!("{:#}", row(&approval))));
             } else {
                 for line in story(&approval) {
                     tell!("{line}");

@@ -55,6 +55,11 @@ impl Use {
 pub(crate) struct Claim(HeaderName, String);
 
 impl Claim {
+    /// The SHA-256 of the component that would run, where that is what is announced.
+    pub(super) fn component(&self) -> Option<&str> {
+        (self.0 == COMPONENT).then_some(&self.1)
+    }
+
     pub(super) fn put(&self, headers: &mut HeaderMap) {
         // A guest has no say in these.
         headers.remove(COMPONENT);

@@ -109,6 +109,8 @@ impl Governors {
         call: &ToolCall,
         dispatch: Dispatch,
     ) -> Outcome {
+        let component = dispatch.claim.as_ref().and_then(Claim::component);
+        let component = component.map(str::to_owned);
         let active = Active::new(session, call, dispatch, false);
         let ran = Arc::clone(&active.ran);
         let unfinished = self.unfinished(session, call, &ran);
@@ -125,7 +127,7 @@ impl Governors {
         match outcome.map(convert::outcome) {
             Ok(outcome) => {
                 if let Outcome::Pending(hold) = &outcome {
-                    self.held(session, call, hold).await;
+                    self.held(session, call, hold, component.as_deref()).await;
                 }
                 outcome
             }
@@ -135,8 +137,9 @@ impl Governors {
 
     /// Records that a call waits for a human. A log that cannot be written now does not let it run
     /// later either.
-    async fn held(&self, session: &Session, call: &ToolCall, hold: &Hold) {
+    async fn held(&self, session: &Session, call: &ToolCall, hold: &Hold, component: Option<&str>) {
         let told = json!({
+            "component_sha256": component,
             "digest": hold.digest,
             // The token itself is nothing for a log that is exported.
             "hold_sha256": thoth_core::json::digest(&hold.token),

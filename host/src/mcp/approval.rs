@@ -13,7 +13,7 @@ use rmcp::model::{
     InputResponses, PrimitiveSchemaDefinition, ProtocolVersion,
 };
 use rmcp::service::RequestContext;
-use thoth_enforcer::Resolution;
+use thoth_enforcer::{Approval, Resolution};
 use tokio::time::Instant;
 use url::Url;
 
@@ -34,6 +34,9 @@ const YES: &str = "approve";
 
 /// The longest text of arguments that a human is shown, in characters.
 const SHOWN_MAX: usize = 500;
+
+/// The longest that one of them becomes where it is escaped.
+const ESCAPE_MAX: usize = 12;
 
 /// What is known about a held call, and whom to ask.
 pub(super) struct Asking<'a> {
@@ -59,8 +62,8 @@ pub(super) enum Held {
 enum Way {
     /// By a page where the call is approved.
     Page(Url),
-    /// By a form with a yes or no, which counts.
-    Form,
+    /// By a form with a yes or no, which counts for what the enforcer's record shows.
+    Form(Box<Approval>),
     /// Not at all.
     None,
 }
@@ -79,7 +82,7 @@ impl Asking<'_> {
         let answered = match (self.responses, &way) {
             (Some(responses), way) => Some(self.answered(responses.get(QUESTION), way, &held)),
             // Until 2025-11-25 the client is asked while its own request waits.
-            (None, Way::Page(_) | Way::Form) if !asks_by_result => {
+            (None, Way::Page(_) | Way::Form(_)) if !asks_by_result => {
                 match self.ask(&way, &held, &call).await {
                     Ok(call) => return Held::Decided(Box::new(call)),
                     Err(answered) => Some(answered),
@@ -121,16 +124,21 @@ impl Asking<'_> {
         let question = self.question(way, held).params;
         let peer = &self.context.peer;
         let asked = peer.create_elicitation_with_timeout(question, Some(left));
-        let decided = self.session.wait(call.clone(), None);
-        tokio::select! {
+        let mut decided = std::pin::pin!(self.session.wait(call.clone(), None));
+        let answer = tokio::select! {
             biased;
-            call = decided => Ok(call),
-            answer = asked => Err(match answer {
-                Ok(answer) => self.counted(&answer, way, held),
-                // Whoever cannot be asked may still be told.
-                Err(_) => Answered::No,
-            }),
+            call = &mut decided => return Ok(call),
+            answer = asked => answer,
+        };
+        if held.is_taken() {
+            // It was approved elsewhere, and runs: an answer that comes now is too late to stop it.
+            return Ok(decided.await);
         }
+        Err(match answer {
+            Ok(answer) => self.counted(&answer, way, held),
+            // Whoever cannot be asked may still be told.
+            Err(_) => Answered::No,
+        })
     }
 
     /// What a client's answer to the question is worth.
@@ -149,7 +157,7 @@ impl Asking<'_> {
 
     fn counted(&self, answer: &ElicitResult, way: &Way, held: &calling::Held) -> Answered {
         let accepted = answer.action == ElicitationAction::Accept;
-        let Way::Form = way else {
+        let Way::Form(shown) = way else {
             return if accepted {
                 Answered::Yes
             } else {
@@ -169,9 +177,10 @@ impl Asking<'_> {
         };
         if let Some(enforcer) = self.shared.runtime.enforcer() {
             let by = "the user of the MCP client";
+            let (token, digest) = (&held.hold().token, Some(shown.digest.as_str()));
             let resolved = enforcer
                 .store()
-                .resolve(&held.hold().token, resolution, by, None);
+                .resolve_shown(token, resolution, by, None, digest);
             if let Err(error) = resolved {
                 // The record stays as it is, and is what counts.
                 tracing::warn!(%error, "the answer of a client's user was not recorded");
@@ -185,7 +194,8 @@ impl Asking<'_> {
         let Some(elicitation) = capabilities.and_then(|known| known.elicitation) else {
             return Way::None;
         };
-        let url = held.hold().approval_url.as_deref();
+        let hold = held.hold();
+        let url = hold.approval_url.as_deref();
         let url = url.and_then(|url| Url::parse(url).ok());
         if let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https"))
             && elicitation.url.is_some()
@@ -194,12 +204,17 @@ impl Asking<'_> {
         }
         // Before there were two kinds, a client that could be asked could be asked by a form.
         let has_form = elicitation.form.is_some() || elicitation.url.is_none();
-        let counts =
-            self.shared.options.client_approves && self.shared.runtime.enforcer().is_some();
-        if has_form && counts {
-            Way::Form
-        } else {
-            Way::None
+        if !has_form || !self.shared.options.client_approves {
+            return Way::None;
+        }
+        let enforcer = self.shared.runtime.enforcer();
+        let record = enforcer.and_then(|enforcer| enforcer.store().approval(&hold.token).ok()?);
+        // Nobody approves what a form does not show whole.
+        match record {
+            Some(shown) if shown.arguments.chars().count() <= SHOWN_MAX => {
+                Way::Form(Box::new(shown))
+            }
+            Some(_) | None => Way::None,
         }
     }
 
@@ -208,12 +223,17 @@ impl Asking<'_> {
         let hold = held.hold();
         let component = self.offered.tool.name();
         let component = component.rsplit('/').next().unwrap_or_default();
-        let digest = hold.digest.get(..8).unwrap_or_default();
+        // What would run: a policy may have changed what was asked for.
+        let (arguments, digest) = match way {
+            Way::Form(shown) => (shown.arguments.as_str(), shown.digest.as_str()),
+            Way::Page(_) | Way::None => (self.arguments, hold.digest.as_str()),
+        };
+        let digest = digest.get(..8).unwrap_or_default();
         let message = format!(
             "Approve `{}` of {} with {} (digest {digest}…)? {}",
             self.offered.listed().name,
             inert(component, 80),
-            inert(self.arguments, SHOWN_MAX),
+            inert(arguments, SHOWN_MAX * ESCAPE_MAX),
             inert(&hold.reason, 300),
         );
         ElicitRequest::new(match way {
@@ -223,7 +243,7 @@ impl Asking<'_> {
                 url: url.to_string(),
                 elicitation_id: held.call_id().to_owned(),
             },
-            Way::Form | Way::None => ElicitRequestParams::FormElicitationParams {
+            Way::Form(_) | Way::None => ElicitRequestParams::FormElicitationParams {
                 meta: None,
                 message,
                 requested_schema: yes_or_no(),

@@ -24,6 +24,7 @@ use thoth_enforcer::Secret;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutStream;
 
 use super::frame::{self, FRAME_MAX, Refused};
 use super::server::Server;
@@ -42,6 +43,9 @@ const HEAD_MAX: usize = 32 << 10;
 
 /// For the head of a request, and for an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a client may take to read any of an answer.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long answers under way may take once it is to end.
@@ -161,6 +165,9 @@ impl Server {
 }
 
 async fn connection(stream: TcpStream, door: Arc<Door>) {
+    // Who asks and does not read would keep its place for ever.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let stopped = door.service.config.cancellation_token.clone();
     let service = service_fn(move |request| {
         let door = Arc::clone(&door);
@@ -171,7 +178,7 @@ async fn connection(stream: TcpStream, door: Arc<Door>) {
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,

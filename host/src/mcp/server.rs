@@ -79,6 +79,8 @@ pub struct Server {
     pub(super) shared: Arc<Shared>,
     /// The session of one client, where it has one of its own.
     own: OnceLock<Arc<Session>>,
+    /// Set once the client is told of changes.
+    listens: Arc<OnceLock<()>>,
     /// Whether a client that shakes hands gets a session of its own.
     sessions: bool,
     /// Cancelled when the client is gone.
@@ -124,6 +126,7 @@ impl Server {
         Ok(Self {
             shared: Arc::new(shared),
             own: OnceLock::new(),
+            listens: Arc::default(),
             sessions: false,
             gone: CancellationToken::new(),
             _served: None,
@@ -185,6 +188,7 @@ impl Server {
         Self {
             shared: Arc::clone(&self.shared),
             own: OnceLock::new(),
+            listens: Arc::default(),
             sessions,
             _served: Some(Arc::new(gone.clone().drop_guard())),
             gone,
@@ -280,7 +284,8 @@ impl Server {
             progress,
             offered,
             arguments: &arguments,
-            responses: request.input_responses.as_ref(),
+            // An answer counts for a question that was asked, and that is in the state.
+            responses: (request.request_state.as_ref()).and(request.input_responses.as_ref()),
         };
         match asking.wait(call, &claim, is_first).await {
             Held::Decided(call) => {
@@ -375,6 +380,10 @@ impl ServerHandler for Server {
 
     /// Clients of revisions with a handshake are told by themselves that the list is another.
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        // Who says it again is told once all the same.
+        if self.listens.set(()).is_err() {
+            return;
+        }
         let mut catalog = self.shared.catalog.subscribe();
         let gone = self.gone.clone();
         tokio::spawn(async move {

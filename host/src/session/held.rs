@@ -45,6 +45,9 @@ impl Session {
             let why = format!("it is for the tool `{}`", kept.tool);
             return Err(CallError::Hold(why));
         }
+        if kept.component != tool.sha256() {
+            return Err(CallError::Hold("it is for another component".into()));
+        }
         let hold = kept.hold;
         let (call, _) = checked(tool, name, arguments, Some(hold.call_id.clone()))?;
         let digest = Arguments::parse(arguments).map(|read| read.digest(&self.scope, &call));

@@ -29,20 +29,29 @@ const ZEROS: i32 = 64;
 /// The interface is not the one that is known.
 pub(crate) fn environment(surface: &Surface, keep: &[String]) -> Result<Option<Vec<u8>>, Error> {
     let resolve = &surface.resolve;
-    for (key, item) in &resolve.worlds[surface.world].imports {
-        if let WorldItem::Interface { id, .. } = item
-            && resolve
-                .name_world_key(key)
-                .starts_with("wasi:cli/environment@")
-        {
-            return match keep {
-                [] => blank(resolve, *id),
-                names => filtered(resolve, *id, names),
-            }
-            .map(Some);
-        }
+    let imports = resolve.worlds[surface.world].imports.iter();
+    let mut asked = imports.filter_map(|(key, item)| match item {
+        WorldItem::Interface { id, .. } => resolve
+            .name_world_key(key)
+            .starts_with("wasi:cli/environment@")
+            .then_some(*id),
+        WorldItem::Function(_) | WorldItem::Type { .. } => None,
+    });
+    let Some(interface) = asked.next() else {
+        return Ok(None);
+    };
+    if asked.next().is_some() {
+        // One of them would be the host's, with all that the governor's environment holds.
+        return Err(Error::Composition(
+            "it asks for the environment in two versions of WASI, and only one can be answered"
+                .into(),
+        ));
     }
-    Ok(None)
+    match keep {
+        [] => blank(resolve, interface),
+        names => filtered(resolve, interface, names),
+    }
+    .map(Some)
 }
 
 /// A component that exports the interface, and whose functions return what zeros stand for: an empty

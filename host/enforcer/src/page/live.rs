@@ -120,7 +120,15 @@ fn short(approval: &Approval) -> Value {
         fields.insert("asked_tool_args".to_owned(), Value::Null);
         fields.insert("tool_args_bytes".to_owned(), length.max(asked).into());
     }
-    for name in ["agent_id", "user_id", "session_id", "tool_name", "reason"] {
+    for name in [
+        "tenant_id",
+        "agent_id",
+        "user_id",
+        "session_id",
+        "tool_name",
+        "action_attestation_id",
+        "reason",
+    ] {
         fields.get_mut(name).into_iter().for_each(shorten);
     }
     let context = fields.get_mut("context").and_then(Value::as_object_mut);

@@ -16,7 +16,7 @@ pub(crate) struct Now {
     pub(crate) wall: i64,
     /// Since the machine was started. Every process on it agrees, and nobody can set it.
     pub(crate) uptime: i64,
-    /// Which start of the machine that was; empty where the system does not tell.
+    /// Which start of the machine that was; random where the system does not tell.
     pub(crate) boot: Arc<str>,
 }
 
@@ -26,7 +26,11 @@ pub(crate) struct Clock(Arc<dyn Fn() -> Now + Send + Sync>);
 
 impl Clock {
     pub(crate) fn system() -> Self {
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+        // Where the system does not tell, no two processes agree, and the wall's clock decides.
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+            .ok()
+            .filter(|boot| !boot.trim().is_empty())
+            .or_else(|| super::random_hex::<16>().ok());
         let boot: Arc<str> = boot.unwrap_or_default().trim().into();
         Self::new(move || {
             let uptime = clock_gettime(ClockId::Boottime);

@@ -6,8 +6,11 @@ use rusqlite::{OptionalExtension, Row, named_params};
 use serde_json::{Map, Value};
 
 use super::clock::{Deadline, HAS_TIME_LEFT, Now};
-use super::{Store, StoreError, from_milliseconds, random_hex};
+use super::{Store, StoreError, from_milliseconds, milliseconds, random_hex};
 use crate::binding::{Binding, Claim, Mismatch};
+
+/// How long after its hold's end an approval is for: hosts ask every few seconds.
+const GRACE: Duration = Duration::from_secs(60);
 
 /// What became of a hold. It leaves `Pending` once and never comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -267,7 +270,8 @@ impl Store {
     }
 
     /// Takes an approval for the run that a host claims to be about to make. The first one to do so is
-    /// the only one; it may ask again, since an answer can be lost.
+    /// the only one; it may ask again, since an answer can be lost. An approval that nobody took when
+    /// its hold was over, and [`GRACE`] after that, is none any more.
     pub(crate) fn redeem(
         &self,
         approval: &Approval,
@@ -282,17 +286,29 @@ impl Store {
         if let Err(mismatch) = claim.fits(approval) {
             return Ok(Err(mismatch));
         }
+        let now = self.now();
+        let grace = milliseconds(GRACE);
+        let connection = self.connection();
         // INVARIANT: as in `resolve`, one statement, so that one use wins.
-        let used = self.connection().execute(
-            "UPDATE holds SET used_by = ?2
-             WHERE token = ?1 AND status = 'approved' AND coalesce(used_by, ?2) = ?2",
-            [&approval.token, &claim.use_id],
+        let used = connection.execute(
+            &format!(
+                "UPDATE holds SET used_by = :use WHERE token = :token AND status = 'approved'
+                     AND (used_by = :use OR used_by IS NULL AND {HAS_TIME_LEFT})"
+            ),
+            named_params! {
+                ":use": claim.use_id, ":token": approval.token, ":wall": now.wall - grace,
+                ":uptime": now.uptime - grace, ":boot": &*now.boot,
+            },
         )?;
-        Ok(if used == 1 {
-            Ok(())
-        } else {
-            Err(Mismatch::Used)
-        })
+        if used == 1 {
+            return Ok(Ok(()));
+        }
+        let free: bool = connection.query_row(
+            "SELECT used_by IS NULL FROM holds WHERE token = ?1",
+            [&approval.token],
+            |row| row.get(0),
+        )?;
+        Ok(Err(if free { Mismatch::Late } else { Mismatch::Used }))
     }
 
     /// Stores a hold under a fresh token of 128 random bits.

@@ -3,6 +3,8 @@
 import { argumentTable, clock, el, inline, json, plain } from "/page/text.js";
 
 const KEPT = 1000;
+// The most names that a filter offers: agents choose theirs.
+const OFFERED = 200;
 const SHOWN = 300;
 
 const stream = document.getElementById("stream");
@@ -49,7 +51,8 @@ export function add(more) {
 }
 
 function offer(name, value) {
-  if (!value || [...field(name).options].some((option) => option.value === value)) return;
+  const { options } = field(name);
+  if (!value || options.length > OFFERED || [...options].some((option) => option.value === value)) return;
   const option = el("option", {}, ...plain(value).map((node) => node.textContent ?? node));
   option.value = value;
   field(name).append(option);

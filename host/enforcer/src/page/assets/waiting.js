@@ -53,7 +53,7 @@ function add(approval) {
   const card = { approval, ends: performance.now() + approval.time_left_ms };
   build(card);
   cards.set(approval.id, card);
-  if (queue.firstChild) movedAt = performance.now();
+  movedAt = performance.now();
   queue.prepend(card.node);
 }
 
@@ -200,7 +200,8 @@ async function decide(card, decision, event) {
     put(resolved);
   } catch (error) {
     card.busy = false;
-    for (const control of [card.approve, card.deny]) control.disabled = false;
+    card.deny.disabled = false;
+    card.approve.disabled = card.approval.tool_args === null;
     problem(card, error.message);
   }
 }
