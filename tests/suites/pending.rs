@@ -6,6 +6,7 @@
     clippy::indexing_slicing
 )]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -140,14 +141,16 @@ fn a_held_call_is_picked_up_by_the_next_process_once_and_as_it_was_held() {
         "policy.cedar",
         r#"@decision("STEP_UP") @step_up_seconds("900") permit (principal, action, resource);"#,
     );
-    let sing = |function: &str, note: &str, more: &[&str]| {
+    let sing_with = |component: &Path, function: &str, note: &str, more: &[&str]| {
         let arguments = format!(r#"{{"note":"{note}"}}"#);
-        let call = thoth.call(tool("canary")).args([function, &arguments]);
+        let call = thoth.call(component).args([function, &arguments]);
         let call = call.arg("--policy").arg(&policy).args(["--wait", "0s"]);
         call.args(["--tenant-id", "acme", "--agent-id", "bot"])
             .args(more)
             .run()
     };
+    let canary = tool("canary");
+    let sing = |function: &str, note: &str, more: &[&str]| sing_with(&canary, function, note, more);
     let held = sing("sing", "a", &["--session-id", "s-1"]).json(4);
     let token = held["hold_token"].as_str().unwrap();
     let again = |note: &str, session: &str, token: &str| {
@@ -181,6 +184,16 @@ fn a_held_call_is_picked_up_by_the_next_process_once_and_as_it_was_held() {
         let error = run.error(2);
         assert!(error.contains(expected), "{error}");
     }
+    // The same functions, but not the same bytes: an empty custom section more.
+    let mut bytes = std::fs::read(&canary).unwrap();
+    bytes.extend([0, 2, 1, b'x']);
+    let altered = thoth.file("altered.wasm", bytes);
+    let picked = ["--session-id", "s-1", "--resume", "--hold", token];
+    let error = sing_with(&altered, "sing", "a", &picked);
+    assert!(
+        error.error(2).contains("it is for another component"),
+        "{error}"
+    );
     let ran = again("a", "s-1", token).json(0);
     assert_eq!(ran["result"], "canary-sang-41c7f0:a");
     assert_eq!(ran["call_id"], held["call_id"]);

@@ -304,7 +304,7 @@ impl Store {
             return Ok(Ok(()));
         }
         let free: bool = connection.query_row(
-            "SELECT used_by IS NULL FROM holds WHERE token = ?1",
+            "SELECT status = 'approved' AND used_by IS NULL FROM holds WHERE token = ?1",
             [&approval.token],
             |row| row.get(0),
         )?;

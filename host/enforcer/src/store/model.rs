@@ -16,6 +16,7 @@ use crate::binding::{Binding, Claim, Mismatch};
 struct Row {
     status: ApprovalStatus,
     used_by: Option<u8>,
+    /// For a decision and, the same in the model, for the use of one.
     has_time_left: bool,
 }
 
@@ -45,7 +46,9 @@ impl Row {
 
     /// The statement with which a host takes an approval.
     fn redeem(&mut self, use_id: u8, fits: bool) -> bool {
-        let is_free = self.used_by.is_none_or(|used_by| used_by == use_id);
+        let is_free = self
+            .used_by
+            .map_or(self.has_time_left, |used_by| used_by == use_id);
         let won = fits && self.status == ApprovalStatus::Approved && is_free;
         if won {
             self.used_by = Some(use_id);
@@ -279,7 +282,8 @@ fn the_store_does_what_the_model_does_in_every_order_of_four_steps() {
             match operation {
                 TimeIsOver => {
                     row.has_time_left = false;
-                    clock.fetch_add(60_000, Ordering::SeqCst);
+                    // The hold's minute, and the one in which an approval may still be used.
+                    clock.fetch_add(120_000, Ordering::SeqCst);
                 }
                 Resolve(resolution) => {
                     let to = match resolution {

@@ -8,7 +8,7 @@ use serde_json::Map;
 
 use super::clock::Now;
 use super::{ApprovalStatus, NewHold, Resolution, ResolveError, Store, StoredEvent};
-use crate::binding::Binding;
+use crate::binding::{Binding, Claim, Mismatch};
 
 /// What the holds of the tests are for.
 pub(super) fn binding() -> Binding {
@@ -255,6 +255,27 @@ fn what_is_older_than_ninety_days_is_forgotten_and_nothing_else() {
     let left = store.approvals(None).unwrap();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].token, kept);
+}
+
+#[test]
+fn an_approval_that_nobody_used_in_time_is_none() {
+    let seconds = Arc::new(AtomicU64::new(1_000));
+    let store = at(Store::in_memory().unwrap(), &seconds);
+    let token = hold_of(&store, &binding(), true);
+    let approval = store
+        .resolve(&token, Resolution::Approve, "ann", None)
+        .unwrap();
+    let redeem = |at: u64, use_id: &str| {
+        seconds.store(at, Ordering::SeqCst);
+        let claim = Claim::for_test(&binding(), use_id.repeat(32));
+        store.redeem(&approval, Some(&claim)).unwrap()
+    };
+    // A minute of the hold, and one more.
+    assert_eq!(redeem(1_120, "a"), Err(Mismatch::Late));
+    assert_eq!(redeem(1_119, "a"), Ok(()));
+    // Whoever used it may ask again, since an answer can be lost.
+    assert_eq!(redeem(9_000, "a"), Ok(()));
+    assert_eq!(redeem(9_000, "b"), Err(Mismatch::Used));
 }
 
 #[test]
