@@ -290,6 +290,38 @@ fn what_the_clients_user_says_counts_only_where_the_operator_lets_it() {
 }
 
 #[test]
+fn a_yes_counts_only_for_a_question_that_was_asked_and_shows_all_that_would_run() {
+    let thoth = thoth();
+    let serve = by_policy(&thoth, &["ledger"]).arg("--client-approves");
+    let mut client = Mcp::start(serve);
+    let meta = mcp::meta(&json!({"elicitation": {"form": {}}}));
+    let yes = json!({"approval": {"action": "accept", "content": {"approve": true}}});
+    let mut call = |arguments: &Value, state: Option<&Value>| {
+        let mut params = json!({"name": "transfer", "arguments": arguments, "_meta": meta});
+        params["inputResponses"] = yes.clone();
+        if let Some(state) = state {
+            params["requestState"] = state.clone();
+        }
+        client.call("tools/call", params)["result"].clone()
+    };
+    let asked = call(&large_transfer(), None);
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    let ran = call(&large_transfer(), Some(&asked["requestState"]));
+    assert_eq!(
+        ran["_meta"]["thoth/outcome"]["outcome"], "completed",
+        "{ran}"
+    );
+    // Canonical names are in order, so this one would hide what comes after it.
+    let mut long = large_transfer();
+    long["from_account"] = "a".repeat(600).into();
+    let told = call(&long, None);
+    assert_eq!(
+        told["_meta"]["thoth/outcome"]["outcome"], "pending",
+        "{told}"
+    );
+}
+
+#[test]
 fn a_call_is_approved_from_another_terminal() {
     let thoth = thoth();
     let mut client = plain(by_policy(&thoth, &["ledger"]));
