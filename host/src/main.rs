@@ -22,6 +22,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// Calls of tools on many threads leave glibc's arenas torn, and a server grows with them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Before anything else: a compiler of third-party bytes does nothing but that.
     if std::env::args_os()

@@ -38,6 +38,10 @@ use row::Row;
 use seen::Seen;
 use thoth_tests::{Thoth, flags, table, tool};
 
+/// As `thoth` itself has it: what is left behind is its doing as well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Everything is allowed: the sandbox is under test, not the policy.
 const POLICY: &str = "permit (principal, action, resource);";
 

@@ -115,6 +115,9 @@ fn converse(
     let mut child = Command::new(program)
         .args(args)
         .env_clear()
+        // mimalloc, the allocator of `thoth`, would set aside a gibibyte of the address space that is
+        // limited here.
+        .env("MIMALLOC_ARENA_RESERVE", "0")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
