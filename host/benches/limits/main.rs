@@ -8,8 +8,10 @@
 //! ```text
 //! taskset -c 0 cargo bench -p thoth-host --bench limits            # pin the benchmark, not the build
 //! cargo bench -p thoth-host --bench limits -- --quick              # does it run at all
+//! cargo bench -p thoth-host --bench limits -- --tool fetcher.wasm  # this `transform`, built otherwise
 //! ```
 
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -186,7 +188,10 @@ impl Bed {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let quick = std::env::args().any(|argument| argument == "--quick");
-    let bytes = std::fs::read(thoth_tests::fetcher(thoth_tests::Language::Rust))?;
+    let mut rest = std::env::args().skip_while(|argument| argument != "--tool");
+    let tool = rest.nth(1).map(PathBuf::from);
+    let tool = tool.unwrap_or_else(|| thoth_tests::fetcher(thoth_tests::Language::Rust));
+    let bytes = std::fs::read(tool)?;
     let beds = ALL
         .into_iter()
         .map(|on| Bed::new(on, &bytes))

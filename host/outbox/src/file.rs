@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::error::OpenError;
@@ -92,7 +93,9 @@ impl LogFile {
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let mut connection =
             Connection::open_with_flags(&self.path, flags).map_err(|error| self.refused(error))?;
-        wait_for_others(&mut connection, true).map_err(|error| self.refused(error))?;
+        wait_for_others(&mut connection, true)
+            .and_then(|()| prepare_once(&connection))
+            .map_err(|error| self.refused(error))?;
         Ok(connection)
     }
 
@@ -181,6 +184,14 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
+/// Has a statement keep its plan. Otherwise SQLite makes it anew for each value that it is given, in case
+/// that says something about the table.
+fn prepare_once(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(drop)
+}
+
 /// Whether a connection waits where another process holds the lock, or is told so at once.
 pub(crate) fn wait_for_others(connection: &mut Connection, wait: bool) -> rusqlite::Result<()> {
     connection.busy_handler(wait.then_some(wait_for_lock as fn(i32) -> bool))
@@ -197,4 +208,25 @@ fn wait_for_lock(tries: i32) -> bool {
     let doublings = u32::try_from(tries).unwrap_or(0).min(6);
     thread::sleep(Duration::from_micros(80).saturating_mul(1 << doublings));
     tries < LOCK_TRIES
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_keeps_its_plan_whatever_it_is_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = LogFile::prepare(&folder.path().join("outbox.db")).unwrap();
+        let (connection, _) = file.connect(false).unwrap();
+        for value in 0..3 {
+            let mut statement = connection
+                .prepare_cached("SELECT seq FROM event WHERE destination = ?1 LIMIT ?1")
+                .unwrap();
+            assert!(!statement.exists([value]).unwrap());
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+        }
+    }
 }

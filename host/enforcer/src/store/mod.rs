@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 use thoth_core::Timestamp;
 use tokio::sync::watch;
@@ -120,6 +121,8 @@ impl Store {
 
     fn prepare(mut connection: Connection) -> rusqlite::Result<Self> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        // Else a statement is prepared anew for each value that it is given.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         write_ahead(&connection)?;
         // In WAL mode a killed process loses nothing with NORMAL; only a power cut can.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
