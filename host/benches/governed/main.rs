@@ -48,6 +48,10 @@ use crate::bed::{Bed, Mode};
 use crate::measure::Phase;
 use crate::report::Row;
 
+/// As `thoth` has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 struct Arguments {
     rounds: usize,
     /// Calls of a phase, whatever the callers; else by the number of callers.
