@@ -17,6 +17,7 @@ use crate::folders::{default_state_dir, prepare_state_dir};
 use crate::governor::{self, Governors, Service};
 use crate::outbox::{Courier, Recorder};
 use crate::runtime::{OnHold, Runtime, Shared};
+use crate::telemetry::Telemetry;
 use crate::tool::{self, Limits, Loader};
 
 /// The policy call's total deadline where none is set.
@@ -124,7 +125,8 @@ impl Builder {
         self
     }
 
-    /// Starts the engine, opens the log and begins to deliver what is in it.
+    /// Starts the engine, opens the log and begins to deliver what is in it. Spans and figures go to the
+    /// providers that are OpenTelemetry's global ones at this time.
     ///
     /// # Errors
     /// No policy or two, a policy with an error, an unusable URL, state folder or engine.
@@ -209,7 +211,8 @@ impl Builder {
                 let _sender_gone = stopped.wait_for(|stop| *stop).await;
             },
         ));
-        Ok(Runtime(Arc::new(Shared {
+        let telemetry = Arc::new(Telemetry::new());
+        let shared = Arc::new(Shared {
             loader: Loader {
                 linker: Arc::new(tool::linker(&engine).map_err(Error::Linker)?),
                 compiler,
@@ -224,9 +227,12 @@ impl Builder {
             limits: self.limits,
             refused_before,
             on_hold: self.on_hold,
+            telemetry: Arc::clone(&telemetry),
             stop,
             delivery,
-        })))
+        });
+        telemetry.figures.watch_queue(Arc::downgrade(&shared));
+        Ok(Runtime(shared))
     }
 }
 

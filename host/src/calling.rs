@@ -4,11 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 use serde_json::Value;
 use thoth_core::Hold;
 use tokio::time::Instant;
 
 use crate::governor::Use;
+use crate::telemetry::Traced;
 
 /// How far a call has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +50,7 @@ impl CallOptions {
     }
 
     /// With the trace that the call belongs to. The policy service finds it as `traceparent` in the
-    /// request's metadata.
+    /// request's metadata. Default: the span that is active in `opentelemetry::Context::current()`.
     #[must_use]
     pub fn trace_parent(mut self, parent: Option<TraceParent>) -> Self {
         self.trace_parent = parent;
@@ -62,6 +64,21 @@ impl CallOptions {
         self
     }
 
+    /// Who looks on while the call goes its way.
+    pub(crate) fn onlookers(self, traced: Traced) -> Onlookers {
+        let watcher = self.watcher;
+        Onlookers { watcher, traced }
+    }
+}
+
+/// Who looks on while a call goes its way: its caller, and its trace.
+#[derive(Clone)]
+pub(crate) struct Onlookers {
+    watcher: Option<Watcher>,
+    pub(crate) traced: Traced,
+}
+
+impl Onlookers {
     pub(crate) fn tell(&self, stage: Stage) {
         if let Some(watcher) = &self.watcher {
             watcher(stage);
@@ -99,6 +116,17 @@ impl TraceParent {
         whole.then(|| Self(text.to_owned()))
     }
 
+    /// The same for a tracer: a parent in another process.
+    pub(crate) fn span_context(&self) -> SpanContext {
+        let part = |from, to| self.0.get(from..to).unwrap_or_default();
+        let trace = TraceId::from_hex(part(3, 35)).unwrap_or(TraceId::INVALID);
+        let span = SpanId::from_hex(part(36, 52)).unwrap_or(SpanId::INVALID);
+        let flags = u8::from_str_radix(part(53, 55), 16).unwrap_or_default();
+        // The other flags are of versions to come, and not ours to pass on.
+        let flags = TraceFlags::new(flags) & TraceFlags::SAMPLED;
+        SpanContext::new(trace, span, flags, true, TraceState::NONE)
+    }
+
     /// A request's metadata with it. Metadata that is not a JSON object stays as it is, for the
     /// governor to refuse.
     pub(crate) fn within(&self, metadata: Option<String>) -> Option<String> {
@@ -131,6 +159,7 @@ pub struct Held {
     pub(crate) taken: Arc<AtomicBool>,
     /// The same towards the enforcer, and so towards other processes.
     pub(crate) used: Use,
+    pub(crate) traced: Traced,
 }
 
 impl Held {

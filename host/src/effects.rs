@@ -10,12 +10,13 @@ use thoth_core::events::Local;
 use thoth_core::{Event, FailureCause, Hold, Outcome, Session as Scope, ToolCall, ToolFailure};
 use tokio::time::Instant;
 
-use crate::calling::{CallOptions, Stage as CallStage};
+use crate::calling::{Onlookers, Stage as CallStage};
 use crate::clock::Clock;
 use crate::governor::{Claim, Dispatch, Notes, Use};
 use crate::outbox::{Open, quoted_digest};
 use crate::runtime::Runtime;
 use crate::session::{HOLD_TIMEOUT, POLL_MAX, POLL_MIN};
+use crate::telemetry::Traced;
 use crate::tool::{Act, Effect, Effects, Later};
 
 /// The most effects of one call. Each is an event or two in the log, and a tool could otherwise fill it;
@@ -34,7 +35,7 @@ struct Parent {
     /// The SHA-256 of the tool's component.
     component: String,
     clock: Clock,
-    options: CallOptions,
+    told: Onlookers,
     effects: AtomicU32,
     masked: AtomicBool,
 }
@@ -47,7 +48,7 @@ impl CallEffects {
         tool: String,
         component: String,
         clock: Clock,
-        options: CallOptions,
+        told: Onlookers,
     ) -> Self {
         Self(Arc::new(Parent {
             runtime,
@@ -56,7 +57,7 @@ impl CallEffects {
             tool,
             component,
             clock,
-            options,
+            told,
             effects: AtomicU32::new(0),
             masked: AtomicBool::new(false),
         }))
@@ -68,17 +69,21 @@ impl Effects for CallEffects {
         let parent = Arc::clone(&self.0);
         Box::pin(async move {
             let govern = effect.govern;
+            let server = effect.server.clone();
             let (number, call, notes) = parent.next(effect);
             if number > EFFECTS_MAX {
                 let why = format!("a call has at most {EFFECTS_MAX} effects");
                 parent.refuse(number, &call, &notes, &why).await;
                 return Err(why);
             }
+            let traced = parent.traced(&call, server);
             let act = Arc::clone(&parent).watched(act);
             let done = if govern {
-                parent.governed(&call, &notes, act).await
+                parent.governed(&call, &notes, act, &traced).await
             } else {
-                parent.granted(&call, &notes, act).await
+                let done = parent.granted(&call, &notes, act, &traced).await;
+                traced.done(done.is_err().then_some("effect_error"));
+                done
             };
             let failed = done.as_ref().err();
             tracing::debug!(
@@ -98,7 +103,11 @@ impl Effects for CallEffects {
     fn refused(&self, effect: Effect, why: String) -> Later<()> {
         let parent = Arc::clone(&self.0);
         Box::pin(async move {
+            let server = effect.server.clone();
             let (number, call, notes) = parent.next(effect);
+            if number <= EFFECTS_MAX {
+                parent.traced(&call, server).done(Some("not_granted"));
+            }
             parent.refuse(number, &call, &notes, &why).await;
         })
     }
@@ -126,6 +135,16 @@ impl Parent {
         (number, call, notes)
     }
 
+    /// The effect's place in the call's trace.
+    fn traced(&self, call: &ToolCall, server: Option<(String, u16)>) -> Traced {
+        let name = match call.tool.as_str() {
+            "effect:file" => "effect:file",
+            _ => "effect:http",
+        };
+        let server = server.as_ref().map(|(host, port)| (host.as_str(), *port));
+        self.told.traced.effect(name, &call.call_id, server)
+    }
+
     /// Records an effect that does not happen.
     async fn refuse(&self, number: u32, call: &ToolCall, notes: &Notes, why: &str) {
         if number > EFFECTS_MAX + 1 {
@@ -137,9 +156,9 @@ impl Parent {
 
     /// The same, remembering whether a secret was masked in what came back.
     fn watched(self: Arc<Self>, act: Act) -> Act {
-        Box::new(move || {
+        Box::new(move |place| {
             Box::pin(async move {
-                let done = act().await;
+                let done = act(place).await;
                 let masked = |told: &Value| told.get("masked") == Some(&Value::Bool(true));
                 if done.as_ref().is_ok_and(masked) {
                     self.masked.store(true, Ordering::Release);
@@ -150,11 +169,17 @@ impl Parent {
     }
 
     /// An effect that the grant alone decides about.
-    async fn granted(&self, call: &ToolCall, notes: &Notes, act: Act) -> Result<(), String> {
+    async fn granted(
+        &self,
+        call: &ToolCall,
+        notes: &Notes,
+        act: Act,
+        traced: &Traced,
+    ) -> Result<(), String> {
         self.record(call, notes, Local::Requested).await?;
         let start = Instant::now();
         let mut unfinished = self.unfinished(Stage::UnderWay, call, notes);
-        let done = act().await;
+        let done = act(traced.place()).await;
         let done = done.inspect(|told| notes.set("effect_result", told.clone()));
         let failed = done.as_ref().err().map(String::as_str);
         let duration = start.elapsed();
@@ -203,16 +228,23 @@ impl Parent {
 
     /// An effect that the enforcer decides about. One that is held parks the call here: until it is
     /// decided or its hold expires, the call's own time stands still.
-    async fn governed(&self, call: &ToolCall, notes: &Notes, act: Act) -> Result<(), String> {
+    async fn governed(
+        &self,
+        call: &ToolCall,
+        notes: &Notes,
+        act: Act,
+        traced: &Traced,
+    ) -> Result<(), String> {
         let act: Arc<Mutex<Option<Act>>> = Arc::new(Mutex::new(Some(act)));
         let used = Use::new(&self.component);
-        let asking = once(call, notes, &act, used.announce());
+        let asking = once(call, notes, &act, used.announce(), traced);
         let governors = self.runtime.governors();
         let mut outcome = governors.wrap_tool(&self.scope, call, asking).await;
+        traced.came_to(&outcome);
         let parked = match &outcome {
             Outcome::Pending(hold) => {
                 self.runtime.parked(call, hold);
-                self.options.tell(CallStage::Parked);
+                self.told.tell(CallStage::Parked);
                 Some(self.clock.park())
             }
             Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Refused(_) => None,
@@ -232,12 +264,13 @@ impl Parent {
                 hold.timeout_seconds = Some(0);
             }
             let claim = used.claim(&self.scope, call);
-            let asking = once(call, notes, &act, claim);
+            let asking = once(call, notes, &act, claim, traced);
             outcome = governors.resume(&self.scope, call, &hold, asking).await;
+            traced.came_to(&outcome);
         }
         if let Some(parked) = parked {
             drop(parked);
-            self.options.tell(CallStage::Running);
+            self.told.tell(CallStage::Running);
         }
         match outcome {
             Outcome::Completed(_) => Ok(()),
@@ -310,15 +343,23 @@ fn patience(hold: &Hold) -> Duration {
 }
 
 /// The way to do an effect, once, if what was decided on is what was asked.
-fn once(call: &ToolCall, notes: &Notes, act: &Arc<Mutex<Option<Act>>>, claim: Claim) -> Dispatch {
+fn once(
+    call: &ToolCall,
+    notes: &Notes,
+    act: &Arc<Mutex<Option<Act>>>,
+    claim: Claim,
+    traced: &Traced,
+) -> Dispatch {
     let expected = thoth_core::json::parse(call.arguments.as_bytes())
         .map(|arguments| thoth_core::json::canonical(&arguments));
     let act = Arc::clone(act);
     let told = notes.clone();
+    let place = traced.place();
     Dispatch {
         tool: call.tool.clone(),
         notes: notes.clone(),
         claim: Some(claim),
+        traced: Some(traced.clone()),
         run: Box::new(move |arguments| {
             Box::pin(async move {
                 // A request that was sent otherwise than the guest sees would be a lie to it.
@@ -333,7 +374,7 @@ fn once(call: &ToolCall, notes: &Notes, act: &Arc<Mutex<Option<Act>>>, claim: Cl
                     let again = "this effect has happened already".into();
                     return Err(failure(FailureCause::HostFault, again));
                 };
-                match act().await {
+                match act(place).await {
                     Ok(result) => {
                         told.set("effect_result", result.clone());
                         Ok(result.to_string())

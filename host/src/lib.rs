@@ -36,6 +36,7 @@ mod outbox;
 mod past;
 mod runtime;
 mod session;
+mod telemetry;
 mod tool;
 pub mod toolbox;
 pub mod wrapping;

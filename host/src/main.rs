@@ -56,6 +56,9 @@ fn main() -> ExitCode {
             return cli::Exit::Host.into();
         }
     };
+    let telemetry = args
+        .is_traced()
+        .then(|| cli::start_telemetry(runtime.handle()));
     let exit = match runtime.block_on(cli::run(args)) {
         Ok(exit) => exit,
         Err(error) => {
@@ -65,6 +68,9 @@ fn main() -> ExitCode {
             cli::Exit::of(&error)
         }
     };
+    if let Some(telemetry) = telemetry {
+        telemetry.finish();
+    }
     // A loader that still compiles must not hold up the exit.
     runtime.shutdown_background();
     exit.into()

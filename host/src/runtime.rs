@@ -18,6 +18,7 @@ use crate::governor::Governors;
 use crate::identity::Identity;
 use crate::past::Past;
 use crate::session::Session;
+use crate::telemetry::Telemetry;
 use crate::tool::{self, Grant, Limits, Loader, Tool};
 
 /// Loads tools and opens sessions. Everything that can be done once is done here, once.
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     /// Events that the enforcer had refused for good before this process began.
     pub(crate) refused_before: u64,
     pub(crate) on_hold: Option<OnHold>,
+    pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) delivery: JoinHandle<()>,
 }

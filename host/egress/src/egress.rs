@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::HeaderName;
 use http::request::Parts;
 use http::{Request, Response};
 use percent_encoding::percent_decode_str;
@@ -15,6 +16,8 @@ use crate::permitted::Approved;
 use crate::shared::{Shared, Ticket};
 use crate::template::mentions_secret;
 use crate::{Attempts, Budgets, Kind, Permitted, Refused, Secrets, Usage, response};
+
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// What the calls of one tool may do, and with what.
 pub struct Policy {
@@ -149,6 +152,7 @@ impl Egress {
             target,
             headers,
             allow_private: rule.allow_private,
+            trace: None,
             is_governed: rule.govern,
         })
     }
@@ -181,9 +185,12 @@ impl Egress {
             .map_err(late("the call's other requests took all of the time"))?
             .map_err(|_| Refused::new(Kind::Timeout, "the call is over"))?;
         let policy = &self.shared.policy;
-        let headers = timeout_at(deadline, approved.headers.fill(&policy.secrets))
+        let mut headers = timeout_at(deadline, approved.headers.fill(&policy.secrets))
             .await
             .map_err(late("a secret was not read within the time limit"))??;
+        if let Some(parent) = approved.trace.clone() {
+            headers.insert(TRACE_PARENT, parent);
+        }
         let destination = approved.destination();
         let has_secret = approved.headers.has_secret();
         let mut request = Request::new(body);

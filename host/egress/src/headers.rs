@@ -49,6 +49,10 @@ const GRANTED_ONLY: [&str; 17] = [
 ];
 const GRANTED_ONLY_PREFIXES: [&str; 3] = ["proxy-", "x-forwarded-", "x-thoth-"];
 
+/// Where a request belongs in a trace (W3C Trace Context), which the host says: what a tool says of it is
+/// left out, or a tool could have its requests taken for someone else's.
+const TRACE: [&str; 2] = ["traceparent", "tracestate"];
+
 /// What of a response is about its connection (RFC 9110, section 7.6.1), or would give the tool a
 /// session that it could carry on.
 const RESPONSE_DROPPED: [HeaderName; 11] = [
@@ -111,6 +115,7 @@ impl Checked {
             let is_granted = rule.headers.contains(name);
             match power(name) {
                 Power::Harmless => {}
+                Power::Ours => continue,
                 Power::Granted if is_granted => {}
                 Power::Granted => {
                     return refused(format!("the rule grants no header `{name}` to the tool"));
@@ -186,6 +191,7 @@ pub(crate) fn visible(mut headers: HeaderMap) -> HeaderMap {
 
 enum Power {
     Harmless,
+    Ours,
     Granted,
     Never,
 }
@@ -195,6 +201,8 @@ fn power(name: &HeaderName) -> Power {
     let name = name.as_str().replace('_', "-");
     if NEVER.contains(&name.as_str()) {
         Power::Never
+    } else if TRACE.contains(&name.as_str()) {
+        Power::Ours
     } else if GRANTED_ONLY.contains(&name.as_str())
         || GRANTED_ONLY_PREFIXES
             .iter()

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use http::HeaderValue;
 use sha2::{Digest, Sha256};
 use thoth_grants::{Scheme, Target};
 
@@ -40,6 +41,8 @@ pub(crate) struct Approved {
     pub(crate) target: Target,
     pub(crate) headers: Checked,
     pub(crate) allow_private: bool,
+    /// The host's `traceparent`.
+    pub(crate) trace: Option<HeaderValue>,
     pub(crate) is_governed: bool,
 }
 
@@ -80,6 +83,13 @@ impl Permitted {
     /// Whether the rule wants the enforcer to decide before it is sent.
     pub fn is_governed(&self) -> bool {
         self.request.is_governed
+    }
+
+    /// With a `traceparent`, which a tool has no say in.
+    #[must_use]
+    pub fn traced(mut self, parent: Option<HeaderValue>) -> Self {
+        self.request.trace = parent;
+        self
     }
 
     /// What an enforcer is told about the request with this body.

@@ -191,6 +191,12 @@ impl Outbox {
         self.read(Reader::status).await.map_err(StatusError)
     }
 
+    /// How many events wait for this destination; none if the log cannot be read. It blocks, so not on a
+    /// thread that others wait for.
+    pub fn waiting(&self) -> Option<u64> {
+        self.reader.status().ok().map(|status| status.waiting)
+    }
+
     /// Resolves when nothing waits for this destination, whichever process delivers it. It does not
     /// resolve while the log cannot be read or nobody delivers: put a time-out around it.
     ///

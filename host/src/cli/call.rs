@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use thoth_host::{Call, Hold, Mode, Outcome, Runtime, Tool, inert};
+use thoth_host::{Call, CallOptions, Hold, Mode, Outcome, Runtime, Tool, TraceParent, inert};
 
 use super::enforcer::stopped;
 use super::grants::{GrantArgs, LimitArgs, private};
 use super::progress::noticed;
 use super::session::SessionArgs;
-use super::settings::{IdentityArgs, PolicyArgs, StateArgs, call_id, duration};
+use super::settings::{IdentityArgs, PolicyArgs, StateArgs, call_id, duration, var};
 use super::{Exit, Usage, report};
 
 /// How long the command waits for its events to be delivered.
@@ -45,6 +45,9 @@ pub(super) struct Args {
     /// How long to wait for an approval, for instance 0s or 10m [default: until the hold expires].
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     wait: Option<Duration>,
+    /// The trace that the call belongs to (W3C Trace Context) [env: TRACEPARENT].
+    #[arg(long, value_name = "TRACEPARENT", value_parser = trace_parent)]
+    traceparent: Option<TraceParent>,
     #[command(flatten)]
     policy: PolicyArgs,
     #[command(flatten)]
@@ -109,11 +112,23 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
         say!("thoth: observe mode: the call runs whatever the enforcer says");
     }
     let session = args.session.open(&runtime, identity).await?;
+    // A variable is often set for other programs, so one that is no trace is none.
+    let trace = args
+        .traceparent
+        .or_else(|| TraceParent::parse(&var("TRACEPARENT")?));
+    let options = CallOptions::new().trace_parent(trace);
     let mut stop = std::pin::pin!(stopped());
     let begun = async {
         match args.session.hold() {
-            Some(token) => session.pick_up(&tool, &name, &arguments, token).await,
-            None => session.call_as(&tool, &name, &arguments, call_id()).await,
+            Some(token) => {
+                session
+                    .pick_up(&tool, &name, &arguments, token, options)
+                    .await
+            }
+            None => {
+                let options = options.call_id(call_id());
+                session.call_with(&tool, &name, &arguments, options).await
+            }
         }
     };
     let mut call = tokio::select! {
@@ -165,6 +180,11 @@ async fn interrupted(runtime: Runtime, name: &str, token: Option<&str>) -> Resul
     );
     runtime.close(DELIVERY).await;
     Ok(Exit::Host)
+}
+
+fn trace_parent(text: &str) -> Result<TraceParent, String> {
+    let form = "it is `00-`, 32 hex digits, `-`, 16 hex digits, `-`, 2 hex digits";
+    TraceParent::parse(text).ok_or_else(|| form.into())
 }
 
 fn print(call: &Call, json: bool) -> Result<()> {

@@ -15,6 +15,7 @@ mod report;
 mod serve;
 mod session;
 mod settings;
+mod telemetry;
 mod tools;
 mod wrap;
 
@@ -61,6 +62,7 @@ enum Command {
 }
 
 pub(crate) use self::settings::COMPILE;
+pub(crate) use self::telemetry::start as start_telemetry;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,6 +122,13 @@ pub(crate) fn message(error: &anyhow::Error) -> String {
         }
     }
     message
+}
+
+impl Args {
+    /// Whether the command has something to tell a collector: it governs calls.
+    pub(crate) fn is_traced(&self) -> bool {
+        matches!(self.command, Command::Call(_) | Command::Serve(_))
+    }
 }
 
 /// Runs a command.

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::claim::Claim;
+use crate::telemetry::Traced;
 
 /// The largest request that a governor may send, in bytes.
 const REQUEST_MAX: usize = 1 << 20;
@@ -100,6 +101,7 @@ pub(super) struct Egress {
     timeout: Duration,
     answered: Arc<AtomicBool>,
     claim: Option<Claim>,
+    traced: Option<Traced>,
 }
 
 impl Egress {
@@ -109,13 +111,16 @@ impl Egress {
             timeout,
             answered: Arc::default(),
             claim: None,
+            traced: None,
         }
     }
 
-    /// Forgets the answers so far: a new call begins, about which the host claims this.
-    pub(super) fn reset(&mut self, claim: Option<Claim>) {
+    /// Forgets the answers so far: a new call begins, about which the host claims this, and which is
+    /// traced here.
+    pub(super) fn reset(&mut self, claim: Option<Claim>, traced: Option<Traced>) {
         self.answered.store(false, Ordering::Release);
         self.claim = claim;
+        self.traced = traced;
     }
 
     /// Whether the policy service answered a question with 200 since the last [`Self::reset`]. A
@@ -147,6 +152,7 @@ impl WasiHttpHooks for Egress {
         let service = self.service.clone();
         let answered = Arc::clone(&self.answered);
         let claim = self.claim.clone();
+        let traced = self.traced.clone();
         let deadline = Instant::now() + self.timeout;
         Box::new(async move {
             let (parts, body) = request.into_parts();
@@ -165,12 +171,25 @@ impl WasiHttpHooks for Egress {
             if let Some(claim) = claim.filter(|_| question) {
                 claim.put(request.headers_mut());
             }
+            let asking = traced.filter(|_| question).map(|traced| traced.ask());
+            if let Some(asking) = &asking {
+                asking.place().put(request.headers_mut());
+            }
             let asked = Instant::now();
             let target = request.uri().path().to_owned();
-            let response = service.send(request, deadline).await.map_err(|fault| {
-                tracing::debug!(path = target, %fault, "the policy service was not reached");
-                error(fault)
-            })?;
+            let response = match service.send(request, deadline).await {
+                Ok(response) => response,
+                Err(fault) => {
+                    tracing::debug!(path = target, %fault, "the policy service was not reached");
+                    if let Some(asking) = asking {
+                        asking.failed(word(&fault));
+                    }
+                    return Err(error(fault));
+                }
+            };
+            if let Some(asking) = asking {
+                asking.answered(response.status().as_u16());
+            }
             tracing::debug!(
                 path = target,
                 status = response.status().as_u16(),
@@ -189,6 +208,18 @@ impl WasiHttpHooks for Egress {
                 Box::new(async { Ok(()) });
             Ok((response, done))
         })
+    }
+}
+
+/// A fault in a word.
+fn word(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::Unreachable(_) => "unreachable",
+        Fault::Timeout => "timeout",
+        Fault::Tls(_) => "tls",
+        Fault::Protocol(_) => "protocol",
+        Fault::TooLarge(_) => "too_large",
+        Fault::NotAllowed(_) => "not_allowed",
     }
 }
 

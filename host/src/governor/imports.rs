@@ -21,6 +21,7 @@ impl Active {
         Self {
             notes: dispatch.notes.clone(),
             claim: dispatch.claim.clone(),
+            traced: dispatch.traced.clone(),
             dispatch: Some(dispatch),
             call_id: call.call_id.clone(),
             ran: Arc::default(),

@@ -8,6 +8,7 @@ mod claim;
 mod convert;
 mod egress;
 mod imports;
+mod judged;
 mod members;
 mod notes;
 #[cfg(test)]
@@ -280,7 +281,8 @@ impl Governors {
         warm.calls += 1;
         let state = warm.store.data_mut();
         let claim = active.as_ref().and_then(|active| active.claim.clone());
-        state.egress.reset(claim);
+        let traced = active.as_ref().and_then(|active| active.traced.clone());
+        state.egress.reset(claim, traced);
         // A governor asks once and has as long again for everything else, and each of two events may
         // wait for the log's lock. While a tool runs its own limit counts.
         let limit = (self.timeout + MARGIN + APPEND) * 2;
@@ -291,7 +293,10 @@ impl Governors {
             Some(result) => result.map_err(Broken::from),
             None => Err(Broken(format!("the governor took longer than {limit:?}"))),
         }?;
-        warm.store.data_mut().active = None;
+        let state = warm.store.data_mut();
+        state.active = None;
+        // The last of its clones ends a span.
+        state.egress.reset(None, None);
         if warm.calls < CALLS_MAX {
             self.idle
                 .lock()

@@ -53,6 +53,7 @@ impl Bed {
             tool: "sing".into(),
             notes: Default::default(),
             claim: None,
+            traced: None,
             run: Box::new(move |_| {
                 runs.fetch_add(1, Ordering::SeqCst);
                 Box::pin(async { Ok("\"ran\"".into()) })

@@ -13,9 +13,11 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::claim::Claim;
 use super::egress::{Egress, Service};
+use super::judged;
 use super::notes::Notes;
 use crate::clock::Clock;
 use crate::outbox::{Note, Recorder};
+use crate::telemetry::Traced;
 
 /// A governor is our own code, and small; these limits only catch a broken one.
 const MEMORY_MAX: usize = 256 << 20;
@@ -28,6 +30,8 @@ pub(crate) struct Dispatch {
     pub(crate) notes: Notes,
     /// What the host adds to the questions about it.
     pub(crate) claim: Option<Claim>,
+    /// Where it is in a trace.
+    pub(crate) traced: Option<Traced>,
     pub(crate) run: Box<dyn FnOnce(String) -> RunFuture + Send>,
 }
 
@@ -40,6 +44,7 @@ pub(super) struct Active {
     pub(super) call_id: String,
     pub(super) notes: Notes,
     pub(super) claim: Option<Claim>,
+    pub(super) traced: Option<Traced>,
     /// Whether the tool was started.
     pub(super) ran: Arc<AtomicBool>,
     /// Whether this is a resumption, whose event went before the question was first asked.
@@ -94,6 +99,9 @@ impl GovernorState {
         let Some(active) = active.filter(|active| active.call_id == event.call_id) else {
             return self.recorder.append(event, String::new()).await;
         };
+        if let Some(traced) = &active.traced {
+            traced.judged(judged::of(&event));
+        }
         let facts = active.notes.take_facts();
         self.recorder
             .append(active.notes.annotate(event), facts)

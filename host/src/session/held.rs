@@ -16,7 +16,8 @@ use crate::tool::Tool;
 
 impl Session {
     /// Goes on with a call that this session's log has as held, made by a process that has ended: asks
-    /// once about it, as [`Self::resume`] does. Tool and arguments must be those that were held.
+    /// once about it, as [`Self::resume`] does. Tool and arguments must be those that were held, and so
+    /// is the call's id, whatever the options say.
     ///
     /// An enforcer that knows claims, as the embedded one does, gives an approval to one process only;
     /// with another one, two processes must not pick up the same call at the same time.
@@ -29,6 +30,7 @@ impl Session {
         name: &str,
         arguments: &str,
         token: &str,
+        options: CallOptions,
     ) -> Result<Call, CallError> {
         let (outbox, session, wanted) = (
             self.runtime.0.outbox.clone(),
@@ -56,10 +58,15 @@ impl Session {
         }
         self.begin().await;
         let used = Use::new(tool.sha256());
+        let traced = self.traced(&options, &call);
+        traced.held();
         let pending = Outcome::Pending(hold);
-        Ok(self
-            .resume(self.report(tool, call, pending, &Mutex::default(), used))
-            .await)
+        let kept = (used, traced);
+        let call = self.report(tool, call, pending, &Mutex::default(), kept);
+        Ok(match call.pending.clone() {
+            Some(pending) => self.ask(pending, options).await,
+            None => call,
+        })
     }
 
     /// Asks once about a held call, and runs it if it was approved. A call that is not pending
@@ -132,12 +139,15 @@ impl Session {
         // As they were held: the governor refuses others.
         let asked = thoth_core::json::parse(call.arguments.as_bytes()).unwrap_or_default();
         let taken = Arc::clone(&held.taken);
-        let run = Run::new(&self.runtime, &tool, &scope, &call, &asked, taken, options);
+        let told = options.onlookers(held.traced.clone());
+        let run = Run::new(&self.runtime, &tool, &scope, &call, &asked, taken, told);
         let traces = Arc::clone(&run.traces);
         let governors = self.runtime.governors();
         let dispatch = run.dispatch(held.used.claim(&scope, &call));
         let outcome = governors.resume(&scope, &call, &held.hold, dispatch).await;
-        let mut report = self.report(&tool, call, outcome, &traces, held.used);
+        held.traced.came_to(&outcome);
+        let kept = (held.used, held.traced);
+        let mut report = self.report(&tool, call, outcome, &traces, kept);
         if let Some(again) = &mut report.pending {
             again.held.expires = held.expires;
             again.held.taken = held.taken;

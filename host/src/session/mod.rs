@@ -25,6 +25,7 @@ use crate::identity::Identity;
 use crate::outbox::Note;
 use crate::past::Past;
 use crate::runtime::Runtime;
+use crate::telemetry::Traced;
 use crate::tool::{Tool, Traces};
 
 /// Calls that a session remembers, and the policy service is told of.
@@ -171,7 +172,13 @@ impl Session {
     }
 
     /// Refuses a call that the budget has no room for, and records that.
-    async fn over_budget(&self, tool: &Tool, call: ToolCall, mut why: String) -> Call {
+    async fn over_budget(
+        &self,
+        tool: &Tool,
+        call: ToolCall,
+        mut why: String,
+        traced: Traced,
+    ) -> Call {
         let recorder = self.runtime.governors().recorder();
         let event = recorder.refused(
             &self.now(&CallOptions::default()),
@@ -188,14 +195,10 @@ impl Session {
             retry_after_seconds: None,
             evidence: Evidence::default(),
         };
+        let outcome = Outcome::Refused(refusal);
+        traced.came_to(&outcome);
         let unused = Use::new(tool.sha256());
-        self.report(
-            tool,
-            call,
-            Outcome::Refused(refusal),
-            &Mutex::default(),
-            unused,
-        )
+        self.report(tool, call, outcome, &Mutex::default(), (unused, traced))
     }
 
     /// The session's id.
@@ -259,19 +262,22 @@ impl Session {
     ) -> Result<Call, CallError> {
         let call_id = options.call_id.take();
         let (call, value) = checked(tool, name, arguments, call_id)?;
+        let traced = self.traced(&options, &call);
         self.begin().await;
         if let Err(why) = self.spent.ask(&self.budget) {
-            return Ok(self.over_budget(tool, call, why).await);
+            return Ok(self.over_budget(tool, call, why, traced).await);
         }
         let scope = self.now(&options);
         let taken = Arc::default();
-        let run = Run::new(&self.runtime, tool, &scope, &call, &value, taken, options);
+        let told = options.onlookers(traced.clone());
+        let run = Run::new(&self.runtime, tool, &scope, &call, &value, taken, told);
         let traces = Arc::clone(&run.traces);
         let governors = self.runtime.governors();
         let used = Use::new(tool.sha256());
         let dispatch = run.dispatch(used.announce());
         let outcome = governors.wrap_tool(&scope, &call, dispatch).await;
-        Ok(self.report(tool, call, outcome, &traces, used))
+        traced.came_to(&outcome);
+        Ok(self.report(tool, call, outcome, &traces, (used, traced)))
     }
 
     /// Asks the policy service about a call without making it, and without an event.
@@ -289,14 +295,22 @@ impl Session {
         Ok(self.runtime.governors().enforce(&scope, &call).await)
     }
 
+    /// A call's place in a trace, which begins here.
+    fn traced(&self, options: &CallOptions, call: &ToolCall) -> Traced {
+        let telemetry = &self.runtime.0.telemetry;
+        Traced::call(telemetry, options.trace_parent.as_ref(), &self.scope, call)
+    }
+
+    /// What a caller gets. `kept` is what a held call comes back with.
     fn report(
         &self,
         tool: &Tool,
         call: ToolCall,
         outcome: Outcome,
         traces: &Mutex<Option<Traces>>,
-        used: Use,
+        kept: (Use, Traced),
     ) -> Call {
+        let (used, traced) = kept;
         if ran(&outcome) {
             let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
             history.push_back(call.tool.clone());
@@ -319,6 +333,7 @@ impl Session {
                             .map_or(HOLD_TIMEOUT, |seconds| Duration::from_secs(seconds.into())),
                     taken: Arc::default(),
                     used,
+                    traced,
                 },
             }),
             Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Refused(_) => None,

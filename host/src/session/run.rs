@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 use thoth_core::{FailureCause, Session as Scope, ToolCall, ToolFailure};
 
-use crate::calling::{CallOptions, Stage};
+use crate::calling::{Onlookers, Stage};
 use crate::clock::Clock;
 use crate::effects::CallEffects;
 use crate::governor::{Claim, Dispatch, Notes};
@@ -26,7 +26,7 @@ pub(super) struct Run {
     taken: Arc<AtomicBool>,
     pub(super) traces: Arc<Mutex<Option<Traces>>>,
     around: Surroundings,
-    options: CallOptions,
+    told: Onlookers,
 }
 
 impl Run {
@@ -37,9 +37,9 @@ impl Run {
         call: &ToolCall,
         asked: &Value,
         taken: Arc<AtomicBool>,
-        options: CallOptions,
+        told: Onlookers,
     ) -> Self {
-        options.tell(Stage::Deciding);
+        told.tell(Stage::Deciding);
         let clock = Clock::new(tool.time());
         let effects = Arc::new(CallEffects::new(
             runtime.clone(),
@@ -48,7 +48,7 @@ impl Run {
             call.tool.clone(),
             tool.sha256().to_owned(),
             clock.clone(),
-            options.clone(),
+            told.clone(),
         ));
         Self {
             tool: tool.clone(),
@@ -61,7 +61,7 @@ impl Run {
                 clock,
                 effects: Some(effects),
             },
-            options,
+            told,
         }
     }
 
@@ -73,13 +73,14 @@ impl Run {
         if let Some(kept) = self.kept.take() {
             notes.fact("arguments", kept);
         }
-        let told = notes.clone();
+        let noted = notes.clone();
         Dispatch {
             tool: self.function.clone(),
             notes,
             claim: Some(claim),
+            traced: Some(self.told.traced.clone()),
             run: Box::new(move |arguments| {
-                Box::pin(async move { self.run(&arguments, &told).await })
+                Box::pin(async move { self.run(&arguments, &noted).await })
             }),
         }
     }
@@ -105,9 +106,9 @@ impl Run {
         let around = self.around;
         // Until now it waited for a decision, which has its own deadline.
         around.clock.restart(self.tool.time());
-        self.options.tell(Stage::Running);
+        self.told.tell(Stage::Running);
         let Ran { result, traces } = self.tool.run(&self.function, &arguments, around).await;
-        self.options.tell(Stage::Ended);
+        self.told.tell(Stage::Ended);
         notes.set("usage", traces.usage.to_json());
         tracing::debug!(tool = self.function, usage = ?traces.usage, "the tool ended");
         if traces.masked {

@@ -4,6 +4,8 @@ use std::pin::Pin;
 
 use serde_json::{Map, Value};
 
+use crate::telemetry::Place;
+
 /// Something that a running call is about to do outside of its sandbox.
 #[derive(Debug, Clone)]
 pub(crate) struct Effect {
@@ -11,14 +13,16 @@ pub(crate) struct Effect {
     pub(crate) tool: &'static str,
     /// What is told about it.
     pub(crate) arguments: Map<String, Value>,
+    /// The host and the port of the server that it is about, where a grant let it through.
+    pub(crate) server: Option<(String, u16)>,
     /// Whether the enforcer decides about it, after the grant let it through.
     pub(crate) govern: bool,
 }
 
 pub(crate) type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Does it, once, and tells how that ended.
-pub(crate) type Act = Box<dyn FnOnce() -> Later<Result<Value, String>> + Send>;
+/// Does it, once, at its place in a trace, and tells how that ended.
+pub(crate) type Act = Box<dyn FnOnce(Place) -> Later<Result<Value, String>> + Send>;
 
 /// Decides about effects and records them. An effect is in the durable log before it happens.
 pub(crate) trait Effects: Send + Sync {

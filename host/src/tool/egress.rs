@@ -104,9 +104,11 @@ impl Way {
         body: Bytes,
         options: Option<RequestOptions>,
     ) -> Result<Answer, HttpError> {
+        let described = permitted.describe(&body);
         let effect = Effect {
             tool: "effect:http",
-            arguments: arguments(&permitted.describe(&body)),
+            server: Some((described.host.clone(), described.port)),
+            arguments: arguments(&described),
             govern: permitted.is_governed(),
         };
         let enforcer = self.enforcer.as_ref();
@@ -119,8 +121,9 @@ impl Way {
         let slot: Arc<Mutex<Option<Result<Answer, Refused>>>> = Arc::default();
         let filled = Arc::clone(&slot);
         let (sending, clock) = (egress.clone(), self.clock);
-        let act: Act = Box::new(move || {
+        let act: Act = Box::new(move |place| {
             Box::pin(async move {
+                let permitted = permitted.traced(place.header());
                 let answer = sending
                     .send(permitted, body, deadline(&clock, options))
                     .await;
@@ -228,6 +231,7 @@ fn refused_effect(request: &http::request::Parts) -> Effect {
     Effect {
         tool: "effect:http",
         arguments,
+        server: None,
         govern: false,
     }
 }

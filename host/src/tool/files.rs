@@ -27,7 +27,7 @@ impl Gate for Doorkeeper {
             // It is opened after the answer; there is nothing else to do for it.
             Some(effects) => effects.perform(
                 effect(opening),
-                Box::new(|| Box::pin(async { Ok(Value::Null) })),
+                Box::new(|_| Box::pin(async { Ok(Value::Null) })),
             ),
             None => Box::pin(async { Err("nobody decides about files now".into()) }),
         }
@@ -47,6 +47,7 @@ fn effect(opening: Opening) -> Effect {
     Effect {
         tool: "effect:file",
         arguments,
+        server: None,
         govern: opening.governed,
     }
 }
