@@ -6,6 +6,8 @@
     clippy::indexing_slicing
 )]
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 use thoth_tests::{Thoth, client, thoth::Running, tool, tools};
 
@@ -24,7 +26,10 @@ impl Served {
     }
 
     fn with(thoth: Thoth) -> Self {
-        let policy = tools::workspace().join("host/examples/policy.cedar");
+        Self::by(thoth, tools::workspace().join("host/examples/policy.cedar"))
+    }
+
+    fn by(thoth: Thoth, policy: PathBuf) -> Self {
         let serve = thoth
             .bare()
             .args(["enforcer", "serve", "--listen", "127.0.0.1:0", "--policy"]);
@@ -230,6 +235,24 @@ fn a_hold_has_the_one_shape_that_all_clients_accept() {
     for name in ["resolution", "decision", "authorization_decision"] {
         assert_eq!(resolved[name], "ALLOW", "{name}");
     }
+}
+
+#[test]
+fn a_hold_does_not_outlive_the_policies_that_made_it() {
+    let served = Served::start();
+    let answer = served.post("/v1/enforce", &large_transfer()).json(200);
+    let token = answer["hold_token"].as_str().unwrap().to_owned();
+    served.running.kill();
+    let policy = tools::workspace().join("host/examples/policy.cedar");
+    let policy = std::fs::read_to_string(policy).unwrap();
+    let policy = served
+        .thoth
+        .file("policy.cedar", format!("{policy}\n// stricter\n"));
+    let served = Served::by(served.thoth, policy);
+    // Nobody is kept waiting for a yes that would not count.
+    let poll = served.get(&format!("/v1/enforce/hold/{token}")).json(200);
+    assert_eq!(poll["resolution"], "BLOCK");
+    assert_eq!(poll["decision_reason_code"], "hold_other_policy");
 }
 
 #[test]

@@ -135,6 +135,34 @@ async fn waiting_calls_that_nobody_decides_are_refused_when_their_time_is_over()
 }
 
 #[test]
+fn an_approval_ends_with_the_policies_that_asked_for_it() {
+    let thoth = Thoth::new(env!("CARGO_BIN_EXE_thoth"));
+    let policy = |text: &str| thoth.file("policy.cedar", text);
+    let ask =
+        r#"@decision("STEP_UP") @step_up_seconds("900") permit (principal, action, resource);"#;
+    let sing = |policy: &Path, more: &[&str]| {
+        let call = thoth.call(tool("canary")).args(["sing", r#"{"note":"a"}"#]);
+        let call = call.arg("--policy").arg(policy).args(["--wait", "0s"]);
+        call.args(["--session-id", "s-1"]).args(more).run()
+    };
+    let held = sing(&policy(ask), &[]).json(4);
+    let token = held["hold_token"].as_str().unwrap();
+    let approve = thoth
+        .bare()
+        .args(["approvals", "approve", token, "--state-dir"]);
+    let _line = approve.arg(thoth.state_dir()).run().assert_code(0);
+    // Meanwhile somebody forbids it.
+    let changed = format!("{ask}\nforbid (principal, action, resource == Tool::\"sing\");");
+    let run = sing(&policy(&changed), &["--resume", "--hold", token]);
+    let refused = run.json(3);
+    assert_eq!(
+        refused["decision_reason_code"], "hold_other_policy",
+        "{run}"
+    );
+    assert!(!run.stdout.contains("canary-sang"), "{run}");
+}
+
+#[test]
 fn a_held_call_is_picked_up_by_the_next_process_once_and_as_it_was_held() {
     let thoth = Thoth::new(env!("CARGO_BIN_EXE_thoth"));
     let policy = thoth.file(

@@ -94,6 +94,8 @@ pub(crate) enum Mismatch {
     Component,
     #[error("the approval is for other arguments")]
     Arguments,
+    #[error("the policies have changed since a human was asked: ask again")]
+    Policy,
     #[error("the hold was opened for a host that names what it runs, and this request does not")]
     Unclaimed,
     #[error("the approval was used already: it is for one run")]
@@ -111,6 +113,7 @@ impl Mismatch {
             Self::Tool => "hold_other_tool",
             Self::Component => "hold_other_component",
             Self::Arguments => "hold_other_arguments",
+            Self::Policy => "hold_other_policy",
             Self::Unclaimed => "hold_unclaimed",
             Self::Used => "hold_used",
             Self::Late => "hold_late",

@@ -20,7 +20,12 @@ impl Enforcer {
         let hold = hold
             .filter(|hold| self.serves_tenant(&hold.tenant_id))
             .ok_or_else(|| ApiError::not_found("there is no such hold"))?;
+        let is_ours = hold.policy == self.policy().pack().1;
         let mismatch = match hold.status {
+            // What was held under other policies may be forbidden by these, so nobody's yes counts.
+            ApprovalStatus::Pending | ApprovalStatus::Approved if !is_ours => {
+                Some(Mismatch::Policy)
+            }
             ApprovalStatus::Approved => self.store().redeem(&hold, claim.as_ref())?.err(),
             ApprovalStatus::Pending | ApprovalStatus::Denied | ApprovalStatus::Expired => None,
         };
@@ -42,8 +47,8 @@ impl Enforcer {
             .as_ref()
             .and_then(|_| serde_json::from_str(&hold.arguments).ok());
         let (decision, code, reason) = match (hold.status, mismatch) {
-            (ApprovalStatus::Pending, _) => ("STEP_UP", None, hold.reason.clone()),
-            (ApprovalStatus::Approved, Some(mismatch)) => {
+            (ApprovalStatus::Pending, None) => ("STEP_UP", None, hold.reason.clone()),
+            (ApprovalStatus::Pending | ApprovalStatus::Approved, Some(mismatch)) => {
                 ("BLOCK", Some(mismatch.reason_code()), mismatch.to_string())
             }
             (ApprovalStatus::Approved, None) => (
@@ -65,7 +70,7 @@ impl Enforcer {
                 "approval timeout: nobody decided in time".to_owned(),
             ),
         };
-        let resolved = hold.status != ApprovalStatus::Pending;
+        let resolved = decision != "STEP_UP";
         let mut answer = hold.evidence;
         let mut set = |name: &str, value: Value| {
             answer.insert(name.to_owned(), value);

@@ -126,6 +126,8 @@ pub struct Approval {
     /// What every answer about this hold repeats.
     pub(crate) evidence: Map<String, Value>,
     pub(crate) violation_id: String,
+    /// The revision of the policies that held it.
+    pub(crate) policy: String,
     /// Whether its host names what it is about to run.
     pub(crate) is_claimed: bool,
 }
@@ -404,6 +406,7 @@ fn approval(row: &Row<'_>, now: &Now) -> rusqlite::Result<Approval> {
         resolution_reason: row.get("resolution_reason")?,
         evidence: object("evidence")?,
         violation_id: row.get("violation_id")?,
+        policy: row.get("policy")?,
         is_claimed: row.get("claimed")?,
     })
 }

@@ -109,6 +109,36 @@ fn each_way_to_use_an_approval_for_something_else_has_its_own_cause() {
 }
 
 #[test]
+fn policies_that_have_changed_end_what_was_held_under_the_old_ones() {
+    let store = Store::in_memory().unwrap();
+    let by = |text: &str| {
+        let policy = Policy::parse("both.cedar", text).unwrap();
+        Enforcer::new(policy, store.clone(), options()).unwrap()
+    };
+    let first = by(BOTH);
+    let decided = approved(&first);
+    let (_, waiting) = announce(&first, COMPONENT);
+    let waiting = waiting["hold_token"].as_str().unwrap();
+    let claim = header(&parts());
+    // The same policies but for a comment are others: who wrote it may have meant more.
+    let second = by(&format!("{BOTH}// more"));
+    for token in [&*decided, waiting] {
+        let answer = poll(&second, token, Some(&claim));
+        assert_eq!(code(&answer), "hold_other_policy");
+        assert_eq!(answer.1["decision"], "BLOCK");
+        assert_eq!(answer.1["resolved"], true);
+    }
+    // Nor without a claim, as the SDKs ask.
+    assert_eq!(code(&poll(&second, &decided, None)), "hold_other_policy");
+    // It was not used up by that: under the same policies it counts.
+    let same = by(BOTH);
+    assert_eq!(
+        code(&poll(&same, &decided, Some(&claim))),
+        "step_up_approved"
+    );
+}
+
+#[test]
 fn a_claim_that_is_not_one_is_refused_and_not_ignored() {
     let enforcer = enforcer();
     let token = approved(&enforcer);
