@@ -83,8 +83,50 @@ impl Recorder {
         self.outbox.append(event).await
     }
 
-    /// Keeps a record that nobody is told: of a session, a hold or an approval. Returns once it is
-    /// durable.
+    /// Keeps the record of where a session starts or ends, and has it delivered as the SDKs' services
+    /// know it: as an event about a tool of that name. `told` stays in the log. Returns once it is durable.
+    pub(crate) async fn session(
+        &self,
+        session: &Session,
+        edge: Edge,
+        told: Value,
+    ) -> Result<(), AppendError> {
+        let tenant = match session.tenant_id.as_str() {
+            "" => "unknown",
+            tenant => tenant,
+        };
+        let id = format!("{tenant}:{}", Uuid::new_v4());
+        let (kind, tool, content) = edge.words();
+        let now = now();
+        let body = json!({
+            "agent_id": session.agent_id,
+            "approved_scope": session.approved_scope,
+            "content": content,
+            "enforcement_mode": session.mode.as_str(),
+            "event_id": id,
+            "event_type": EventType::ToolCallPost.as_str(),
+            "metadata": {},
+            "occurred_at": now.rfc3339(),
+            "session_id": session.session_id,
+            "session_tool_calls": session.history,
+            "source_type": "agent_tool_call",
+            "tenant_id": session.tenant_id,
+            "tool_name": tool,
+            "ttl": now.seconds.saturating_add(RETENTION),
+            "user_id": session.user_id,
+        });
+        let event = thoth_outbox::Event {
+            id,
+            session_id: session.session_id.clone(),
+            call_id: String::new(),
+            event_type: kind.into(),
+            body: thoth_core::json::canonical(&body),
+            facts: thoth_core::json::canonical(&told),
+        };
+        self.outbox.append(event).await
+    }
+
+    /// Keeps a record that nobody is told: of a hold or an approval. Returns once it is durable.
     pub(crate) async fn keep(&self, note: Note) -> Result<(), AppendError> {
         let event = thoth_outbox::Event {
             id: format!("local:{}", Uuid::new_v4()),
@@ -95,6 +137,26 @@ impl Recorder {
             facts: String::new(),
         };
         self.outbox.keep(event).await
+    }
+}
+
+/// How long a session's events are to be kept by who gets them, in seconds: 90 days.
+const RETENTION: u64 = 7_776_000;
+
+/// An end of a session.
+#[derive(Clone, Copy)]
+pub(crate) enum Edge {
+    Start,
+    End,
+}
+
+impl Edge {
+    /// What the log calls it, the tool that it is told as, and what it says.
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Start => ("SESSION_START", "session_start", "session started"),
+            Self::End => ("SESSION_END", "session_end", "session ended"),
+        }
     }
 }
 

@@ -38,6 +38,11 @@ fn ids(events: &[Value]) -> Vec<String> {
         .collect()
 }
 
+/// What was taken, of calls and of sessions.
+fn taken(service: &Faultd) -> Vec<Value> {
+    [service.events(), service.session_events()].concat()
+}
+
 #[test]
 fn a_process_killed_before_delivery_loses_nothing() {
     let (thoth, service) = (thoth(), Faultd::start());
@@ -53,7 +58,7 @@ fn a_process_killed_before_delivery_loses_nothing() {
     }
     service.heal(Listener::Plain);
     completed(&sing(&thoth, &service.url(), "last").run());
-    let delivered = ids(&service.events());
+    let delivered = ids(&taken(&service));
     for attempted in killed.iter().flatten() {
         assert!(
             delivered.contains(attempted),
@@ -96,7 +101,7 @@ fn what_is_left_is_counted_and_comes_with_the_next_process() {
     let gone = Refused::take();
     let run = sing(&thoth, &gone.url(), "first").run();
     assert_eq!(run.json(3)["cause"], "unreachable");
-    assert!(run.stderr.contains("2 events not delivered"), "{run}");
+    assert!(run.stderr.contains("4 events not delivered"), "{run}");
     let healthy = gone.listen();
     completed(&sing(&thoth, &healthy.url(), "second").run());
     assert_eq!(
@@ -184,7 +189,7 @@ fn what_may_pass_is_tried_again_under_the_same_ids() {
             );
             let attempts = service.requests_to(Site::Events);
             let first = ids(&attempts[0].events());
-            assert!(first.iter().all(|id| ids(&service.events()).contains(id)));
+            assert!(first.iter().all(|id| ids(&taken(&service)).contains(id)));
         },
     );
 }
@@ -207,7 +212,7 @@ fn events_that_are_not_taken_do_not_change_the_outcome() {
     service.always(Site::Events, Reply::json(503, "{}"));
     let run = sing(&thoth, &service.url(), "s").run();
     completed(&run);
-    assert!(run.stderr.contains("2 events not delivered"), "{run}");
+    assert!(run.stderr.contains("4 events not delivered"), "{run}");
 }
 
 #[test]

@@ -469,3 +469,41 @@ fn a_component_that_offers_tools_itself_is_used_as_it_is() {
     let unfit = call(["shout", r#"{"text":7}"#]);
     assert!([Some(2), Some(5)].contains(&unfit.status.code()), "{unfit}");
 }
+
+#[test]
+fn the_start_and_the_end_of_a_session_reach_the_service_as_the_go_sdk_sends_them() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let call = thoth.call(tool("canary")).args(["sing", r#"{"note":"a"}"#]);
+    let call = call.args(["--enforcer-url", &service.url(), "--session-id", "s-1"]);
+    let call = call.args([
+        "--tenant-id",
+        "acme",
+        "--agent-id",
+        "bot",
+        "--user-id",
+        "sam",
+    ]);
+    let _ran = call.args(["--intent", "secret plan"]).run().json(0);
+    let told = service.session_events();
+    let of = |name: &str| -> Vec<&Value> { told.iter().map(|event| &event[name]).collect() };
+    assert_eq!(of("tool_name"), ["session_start", "session_end"]);
+    assert_eq!(of("content"), ["session started", "session ended"]);
+    for event in &told {
+        assert_eq!(event["event_type"], "TOOL_CALL_POST");
+        assert_eq!(event["source_type"], "agent_tool_call");
+        assert_eq!(event["metadata"], json!({}));
+        assert_eq!(event["session_id"], "s-1");
+        assert_eq!(event["agent_id"], "bot");
+        assert!(event["event_id"].as_str().unwrap().starts_with("acme:"));
+        assert!(
+            !event.to_string().contains("secret plan"),
+            "it stays in the log"
+        );
+    }
+    assert_eq!(told[0]["session_tool_calls"], json!([]));
+    assert_eq!(told[1]["session_tool_calls"], json!(["sing"]));
+    assert_eq!(
+        service.event_types("s-1"),
+        ["TOOL_CALL_PRE", "TOOL_CALL_POST"]
+    );
+}

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use thoth_core::{
     Cause, Decision, Evidence, FailureCause, Outcome, Refusal, Session as Scope, ToolCall,
 };
-use thoth_outbox::AppendError;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -22,7 +21,7 @@ use crate::budget::{Budget, Spent};
 use crate::calling::{CallOptions, Held};
 use crate::governor::Use;
 use crate::identity::Identity;
-use crate::outbox::Note;
+use crate::outbox::Edge;
 use crate::past::Past;
 use crate::runtime::Runtime;
 use crate::telemetry::Traced;
@@ -148,7 +147,9 @@ impl Session {
     pub async fn end(self) {
         if self.begun.get().is_some() {
             // An end that is not recorded is the same as a process that was killed.
-            let _ = self.note("SESSION_END", json!({})).await;
+            let scope = self.now(&CallOptions::default());
+            let recorder = self.runtime.governors().recorder();
+            let _ = recorder.session(&scope, Edge::End, json!({})).await;
         }
     }
 
@@ -161,14 +162,11 @@ impl Session {
                 "environment": self.scope.environment,
                 "intent": self.scope.intent,
             });
-            self.note("SESSION_START", told).await
+            let scope = self.now(&CallOptions::default());
+            let recorder = self.runtime.governors().recorder();
+            recorder.session(&scope, Edge::Start, told).await
         });
         let _ = begun.await;
-    }
-
-    async fn note(&self, kind: &'static str, told: Value) -> Result<(), AppendError> {
-        let note = Note::new(kind, &self.scope, None, told);
-        self.runtime.governors().recorder().keep(note).await
     }
 
     /// Refuses a call that the budget has no room for, and records that.

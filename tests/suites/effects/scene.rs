@@ -1,7 +1,9 @@
 //! A tool that reaches out, a server that it may reach, and an enforcer that is told what to say.
 
 use serde_json::{Value, json};
-use thoth_tests::{Answer, Faultd, Reply, Thoth, Web, thoth::Invocation, tool};
+use thoth_tests::{
+    Answer, Faultd, Reply, Thoth, Web, faultd::is_of_session, thoth::Invocation, tool,
+};
 
 /// The id of the call whose effects they are.
 pub(crate) const CALL: &str = "call-1";
@@ -95,5 +97,6 @@ pub(crate) fn told(events: &[Value]) -> Vec<String> {
         }
         line
     };
-    events.iter().map(line).collect()
+    let of_calls = events.iter().filter(|event| !is_of_session(event));
+    of_calls.map(line).collect()
 }

@@ -178,10 +178,20 @@ impl Faultd {
         requests[0].json()
     }
 
-    /// Events that were answered with a 2xx, in the order of arrival, repetitions included.
+    /// Events of calls that were answered with a 2xx, in the order of arrival, repetitions included.
     #[must_use]
     pub fn events(&self) -> Vec<Value> {
-        self.shared.lock().taken.clone()
+        let mut events = self.shared.lock().taken.clone();
+        events.retain(|event| !is_of_session(event));
+        events
+    }
+
+    /// The same of the starts and ends of sessions.
+    #[must_use]
+    pub fn session_events(&self) -> Vec<Value> {
+        let mut events = self.shared.lock().taken.clone();
+        events.retain(is_of_session);
+        events
     }
 
     /// What kinds of events were answered with a 2xx, for one session, in the order of arrival.
@@ -297,6 +307,15 @@ impl State {
             Site::Other => &mut self.other,
         }
     }
+}
+
+/// Whether an event tells of a session, as the Go SDK words it.
+#[must_use]
+pub fn is_of_session(event: &Value) -> bool {
+    matches!(
+        event["tool_name"].as_str(),
+        Some("session_start" | "session_end")
+    )
 }
 
 fn healthy(site: Site) -> Reply {
