@@ -14,6 +14,7 @@
 pub mod browser;
 pub mod client;
 pub mod corpus;
+pub mod failing_sync;
 pub mod faultd;
 pub mod flags;
 #[cfg(unix)]
