@@ -8,26 +8,50 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Reads one JSON value and nothing after it. Nesting deeper than 127 levels is refused by the parser.
-pub(crate) fn parse(text: &[u8]) -> Result<Value, serde_json::Error> {
-    serde_json::from_slice::<Strict>(text).map(|Strict(value)| value)
+/// The most values in one body, each member and each item being one. In memory a value is many times as
+/// large as the two bytes that it can be written in.
+pub(crate) const MAX_VALUES: usize = 200_000;
+
+/// Why a body cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unreadable {
+    /// It is not JSON that every reader understands alike.
+    #[error("the body is not strict JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It is, and too much of it.
+    #[error("the body has more than {MAX_VALUES} values")]
+    TooMany,
 }
 
-/// A value without an object that has a name twice.
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
+/// Reads one JSON value and nothing after it. Nesting deeper than 127 levels is refused by the parser.
+pub(crate) fn parse(text: &[u8]) -> Result<Value, Unreadable> {
+    let mut left = MAX_VALUES;
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let read = Strict(&mut left).deserialize(&mut reader);
+    match read.and_then(|value| reader.end().map(|()| value)) {
+        Ok(value) => Ok(value),
+        Err(_) if left == 0 => Err(Unreadable::TooMany),
+        Err(error) => Err(error.into()),
     }
 }
 
-struct StrictVisitor;
+/// Reads a value without an object that has a name twice; counts down how many values may come yet.
+struct Strict<'a>(&'a mut usize);
 
-impl<'de> Visitor<'de> for StrictVisitor {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let left = self.0.checked_sub(1);
+        *self.0 = left.ok_or_else(|| D::Error::custom("too many values"))?;
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,7 +89,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut array = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
+        while let Some(item) = items.next_element_seed(Strict(&mut *self.0))? {
             array.push(item);
         }
         Ok(Value::Array(array))
@@ -73,7 +97,8 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
-        while let Some((name, Strict(value))) = members.next_entry::<String, Strict>()? {
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value_seed(Strict(&mut *self.0))?;
             if object.contains_key(&name) {
                 return Err(A::Error::custom(format!("the name `{name}` comes twice")));
             }
@@ -96,7 +121,7 @@ fn exact<E: Error>(integer: i128, double: f64) -> Result<(), E> {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{MAX_VALUES, Unreadable, parse};
 
     #[test]
     fn what_parsers_read_differently_is_refused() {
@@ -117,6 +142,16 @@ mod tests {
         }
         assert!(parse(b"\"\xff\"").is_err());
         assert!(parse("[".repeat(1000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_body_has_so_many_values_and_no_more() {
+        let items = |count: usize| format!("[{}]", vec!["0"; count].join(","));
+        assert!(parse(items(MAX_VALUES - 1).as_bytes()).is_ok());
+        let more = parse(items(MAX_VALUES).as_bytes());
+        assert!(matches!(more, Err(Unreadable::TooMany)), "{more:?}");
+        let nested = format!(r#"{{"a":{}}}"#, items(MAX_VALUES));
+        assert!(matches!(parse(nested.as_bytes()), Err(Unreadable::TooMany)));
     }
 
     #[test]

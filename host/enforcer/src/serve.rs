@@ -6,8 +6,10 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZero;
 use std::pin::pin;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,6 +43,10 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client may take to read any of an answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a request waits for its turn to be decided; clients wait for little longer.
+const TURN_TIMEOUT: Duration = Duration::from_secs(4);
+/// Requests that are read and decided at once, if the machine does not tell its cores.
+const TURNS: usize = 4;
 /// How long requests under way may take once it is to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Before the next try when there are no file descriptors left.
@@ -48,7 +54,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves an enforcer on a loopback address until `shutdown` completes.
 ///
-/// At most 256 connections, bodies of 1 MiB, 30 seconds for a request's head and 10 for its body. Only
+/// At most 256 connections, bodies of 1 MiB, 30 seconds for a request's head and 10 for its body; as many
+/// requests are decided at once as the machine has cores, and others wait for up to 4 seconds. Only
 /// loopback peers are served, and only requests whose `Host` (and `Origin`, if there is one) is a
 /// loopback name: that keeps web pages out that reach this port through a browser.
 ///
@@ -64,12 +71,23 @@ pub async fn serve(
     enforcer: Arc<Enforcer>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    let turns = available_parallelism().map_or(TURNS, NonZero::get);
+    serve_in_turns(listener, enforcer, Semaphore::new(turns), shutdown).await
+}
+
+async fn serve_in_turns(
+    listener: TcpListener,
+    enforcer: Arc<Enforcer>,
+    turns: Semaphore,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let address = listener.local_addr()?;
     if !is_loopback(address.ip()) {
         let message = format!("`{address}` is not a loopback address: use 127.0.0.1");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let turns = Arc::new(turns);
     let (stop, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
@@ -83,7 +101,8 @@ pub async fn serve(
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, peer)) if is_loopback(peer.ip()) => {
-                let connection = connection(stream, Arc::clone(&enforcer), stopped.clone());
+                let served = (Arc::clone(&enforcer), Arc::clone(&turns));
+                let connection = connection(stream, served, stopped.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -103,15 +122,18 @@ pub async fn serve(
     Ok(())
 }
 
-async fn connection(stream: TcpStream, enforcer: Arc<Enforcer>, mut stopped: watch::Receiver<()>) {
+/// An enforcer, and the turns of those who want it to decide.
+type Served = (Arc<Enforcer>, Arc<Semaphore>);
+
+async fn connection(stream: TcpStream, served: Served, mut stopped: watch::Receiver<()>) {
     // Who asks and does not read would keep its place for ever.
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let until = stopped.clone();
     let service = service_fn(move |request| {
-        let (enforcer, stopped) = (Arc::clone(&enforcer), until.clone());
+        let (served, stopped) = (served.clone(), until.clone());
         async move {
-            let response = respond(request, enforcer, stopped).await;
+            let response = respond(request, served, stopped).await;
             let response = response.unwrap_or_else(|error| whole(error.into_response()));
             Ok::<_, Infallible>(response)
         }
@@ -138,7 +160,7 @@ async fn connection(stream: TcpStream, enforcer: Arc<Enforcer>, mut stopped: wat
 
 async fn respond(
     request: Request<Incoming>,
-    enforcer: Arc<Enforcer>,
+    (enforcer, turns): Served,
     stopped: watch::Receiver<()>,
 ) -> Result<Response<Body>, ApiError> {
     let (head, body) = request.into_parts();
@@ -164,10 +186,18 @@ async fn respond(
         Err(_) => return Err(ApiError::timeout()),
     };
     let request = Request::from_parts(head, body);
+    // What is read takes many times the memory of the bytes, so not all of it at once.
+    let turn = tokio::time::timeout(TURN_TIMEOUT, turns.acquire_owned()).await;
+    let Ok(Ok(turn)) = turn else {
+        return Err(ApiError::busy());
+    };
     // The store may wait for another process, which must not stop the other connections.
-    tokio::task::spawn_blocking(move || whole(enforcer.handle(request)))
-        .await
-        .map_err(|_| ApiError::internal())
+    let decided = tokio::task::spawn_blocking(move || {
+        let response = enforcer.handle(request);
+        drop(turn);
+        whole(response)
+    });
+    decided.await.map_err(|_| ApiError::internal())
 }
 
 fn whole(response: Response<Bytes>) -> Response<Body> {

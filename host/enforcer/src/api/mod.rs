@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::binding::NoClaim;
 use crate::call::CallError;
+use crate::json::Unreadable;
 use crate::store::{ResolveError, StoreError};
 
 /// A request that gets the documented error body instead of an answer.
@@ -75,7 +76,10 @@ impl ApiError {
     }
 
     pub(crate) fn too_large(limit: usize) -> Self {
-        let message = format!("the body is larger than {limit} bytes");
+        Self::too_much(format!("the body is larger than {limit} bytes"))
+    }
+
+    pub(crate) fn too_much(message: String) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
     }
 
@@ -87,6 +91,11 @@ impl ApiError {
     pub(crate) fn too_many_pages() -> Self {
         let message = "too many pages are open: close one";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "TOO_MANY_PAGES", message)
+    }
+
+    pub(crate) fn busy() -> Self {
+        let message = "too many requests are being decided: try again";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", message)
     }
 
     pub(crate) fn internal() -> Self {
@@ -160,6 +169,8 @@ pub(crate) fn reply(status: StatusCode, body: &Value) -> Response<Bytes> {
 
 /// Reads a body.
 pub(crate) fn body(bytes: &[u8]) -> Result<Value, ApiError> {
-    crate::json::parse(bytes)
-        .map_err(|error| ApiError::invalid(format!("the body is not strict JSON: {error}")))
+    crate::json::parse(bytes).map_err(|unreadable| match unreadable {
+        Unreadable::Json(_) => ApiError::invalid(unreadable.to_string()),
+        Unreadable::TooMany => ApiError::too_much(unreadable.to_string()),
+    })
 }

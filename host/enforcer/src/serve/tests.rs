@@ -3,12 +3,13 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{is_loopback_authority, serve};
+use super::{is_loopback_authority, serve, serve_in_turns};
 use crate::{Enforcer, Options, Policy, Store};
 
 struct Served {
@@ -18,6 +19,10 @@ struct Served {
 }
 
 async fn served() -> Served {
+    served_in(Semaphore::new(2)).await
+}
+
+async fn served_in(turns: Semaphore) -> Served {
     let policy = Policy::parse("p.cedar", "permit (principal, action, resource);").unwrap();
     let options = Options {
         approver_token: Some("approver-token".into()),
@@ -30,7 +35,12 @@ async fn served() -> Served {
     let shutdown = async {
         let _ = stopped.await;
     };
-    let ended = tokio::spawn(serve(listener, Arc::new(enforcer), shutdown));
+    let ended = tokio::spawn(serve_in_turns(
+        listener,
+        Arc::new(enforcer),
+        turns,
+        shutdown,
+    ));
     Served {
         address,
         stop,
@@ -202,6 +212,30 @@ async fn a_live_stream_tells_what_there_is_and_ends_with_the_server() {
         listen.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"),
     );
     assert_eq!(status(&refused.await), "503");
+    served.stop.send(()).unwrap();
+    served.ended.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_does_not_get_its_turn_in_time_is_told_so() {
+    let served = served_in(Semaphore::new(0)).await;
+    let asked = Instant::now();
+    let answer = exchange(served.address, post("Host: localhost\r\n", "[]")).await;
+    assert_eq!(status(&answer), "503");
+    assert!(answer.contains("BUSY"), "{answer}");
+    // Sooner than a client gives up.
+    assert!(asked.elapsed() < Duration::from_secs(5) * 2);
+    served.stop.send(()).unwrap();
+    served.ended.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_of_more_values_than_are_read_is_refused() {
+    let served = served().await;
+    let body = format!("[{}]", vec!["0"; crate::json::MAX_VALUES].join(","));
+    let answer = exchange(served.address, post("Host: localhost\r\n", &body)).await;
+    assert_eq!(status(&answer), "413");
+    assert!(answer.contains("200000 values"), "{answer}");
     served.stop.send(()).unwrap();
     served.ended.await.unwrap().unwrap();
 }
