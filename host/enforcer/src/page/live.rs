@@ -8,7 +8,7 @@ use super::activity::clip;
 use crate::api::ApiError;
 use crate::api::approvals::row;
 use crate::enforcer::Enforcer;
-use crate::store::{Approval, ApprovalStatus, KeptBlock, KeptEvent, time_text};
+use crate::store::{Approval, ApprovalStatus, KeptBlock, KeptEvent, Version, time_text};
 
 /// Approvals that a page shows: all that wait, as long as they are not more, and the latest others.
 const MAX_APPROVALS: usize = 200;
@@ -28,7 +28,20 @@ pub(crate) struct View {
     decisions: u64,
     event: Option<i64>,
     counts: Value,
+    read: Option<Read>,
 }
+
+/// The store as it was when it was last read.
+#[derive(Debug)]
+struct Read {
+    version: Version,
+    /// When it has to be read again, since a hold expires: by [`Store::uptime`](crate::Store::uptime).
+    until: i64,
+}
+
+/// A hold from before the machine's last start expires by a clock that can be set: it is looked at so
+/// often, in milliseconds.
+const LOOK_AGAIN: i64 = 30_000;
 
 impl View {
     /// What the page does not know yet, as server-sent events. Begins with everything there is.
@@ -38,8 +51,15 @@ impl View {
         };
         let is_first = self.event.is_none();
         let mut out = String::new();
-        self.approvals(enforcer, &mut out)?;
         let store = enforcer.store();
+        let (version, now) = (store.version()?, store.uptime());
+        let is_read = self.read.as_ref();
+        let is_read = is_read.is_some_and(|read| read.version == version && now < read.until);
+        if !is_read {
+            let soonest = self.approvals(enforcer, &mut out)?;
+            let until = now.saturating_add(soonest.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN));
+            self.read = Some(Read { version, until });
+        }
 
         // A decision to block is in the store as well. From the time before this process, only there.
         let (decisions, count) = page.activity.since(self.decisions);
@@ -49,7 +69,11 @@ impl View {
         } else {
             Vec::new()
         };
-        let events = store.events_since(self.event, MAX_ENTRIES)?;
+        let events = if is_read {
+            Vec::new()
+        } else {
+            store.events_since(self.event, MAX_ENTRIES)?
+        };
         self.event = events
             .last()
             .map(|event| event.position)
@@ -85,7 +109,12 @@ impl View {
         Ok(out)
     }
 
-    fn approvals(&mut self, enforcer: &Enforcer, out: &mut String) -> Result<(), ApiError> {
+    /// Tells of approvals, and in how many milliseconds the first of them expires.
+    fn approvals(
+        &mut self,
+        enforcer: &Enforcer,
+        out: &mut String,
+    ) -> Result<Option<i64>, ApiError> {
         let mut latest = enforcer.store().latest_approvals(MAX_APPROVALS)?;
         latest.retain(|approval| enforcer.serves_tenant(&approval.tenant_id));
         let told = std::mem::take(&mut self.approvals);
@@ -103,7 +132,11 @@ impl View {
         if !gone.is_empty() {
             message(out, "gone", &json!(gone));
         }
-        Ok(())
+        let waiting = latest
+            .iter()
+            .filter(|approval| !approval.time_left.is_zero());
+        let soonest = waiting.map(|approval| approval.time_left).min();
+        Ok(soonest.map(|left| i64::try_from(left.as_millis()).unwrap_or(i64::MAX)))
     }
 }
 
@@ -202,4 +235,69 @@ fn time(entry: &Value) -> &str {
 /// One server-sent event. JSON has no line breaks of its own.
 fn message(out: &mut String, name: &str, data: &Value) {
     out.push_str(&format!("event: {name}\ndata: {data}\n\n"));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::{Options, Policy, Store};
+
+    const ASK: &str = r#"@decision("STEP_UP") @step_up_seconds("60")
+        permit (principal, action, resource);"#;
+
+    fn enforcer(store: Store) -> Enforcer {
+        let options = Options {
+            approver_token: Some("approver-token".into()),
+            ..Options::default()
+        };
+        Enforcer::new(Policy::parse("p.cedar", ASK).unwrap(), store, options).unwrap()
+    }
+
+    fn ask(enforcer: &Enforcer) {
+        let body = json!({
+            "agent_id": "bot", "tenant_id": "acme", "user_id": "sam", "session_id": "s",
+            "tool_name": "sing", "approved_scope": [], "session_tool_calls": [],
+            "enforcement_mode": "block",
+        });
+        let request = http::Request::post("/v1/enforce")
+            .header("content-type", "application/json")
+            .body(body.to_string().into());
+        let response = enforcer.handle(request.unwrap());
+        assert_eq!(response.status(), http::StatusCode::OK);
+    }
+
+    #[test]
+    fn the_store_is_read_when_something_was_written_or_a_hold_expires_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("enforcer.db");
+        let seconds = Arc::new(AtomicU64::new(1_000_000));
+        let clock = Arc::clone(&seconds);
+        let now =
+            move || SystemTime::UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::SeqCst));
+        let enforcer = enforcer(Store::open(&path).unwrap().with_clock(now.clone()));
+        let mut view = View::default();
+        ask(&enforcer);
+        assert!(view.news(&enforcer).unwrap().contains("event: approval"));
+        // What is not there cannot be read.
+        let away = |enforcer: &Enforcer, from: &str, to: &str| {
+            let rename = format!("ALTER TABLE {from} RENAME TO {to}");
+            enforcer.store().execute_for_test(&rename);
+        };
+        away(&enforcer, "holds", "gone");
+        assert_eq!(view.news(&enforcer).unwrap(), "");
+        away(&enforcer, "gone", "holds");
+        // Another process writes.
+        let other = self::enforcer(Store::open(&path).unwrap().with_clock(now));
+        ask(&other);
+        assert!(view.news(&enforcer).unwrap().contains("event: approval"));
+        // And a hold expires without anybody writing.
+        assert_eq!(view.news(&enforcer).unwrap(), "");
+        seconds.fetch_add(60, Ordering::SeqCst);
+        let news = view.news(&enforcer).unwrap();
+        assert!(news.contains("expired"), "{news}");
+    }
 }

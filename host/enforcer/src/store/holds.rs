@@ -146,6 +146,20 @@ pub(crate) struct NewHold<'a> {
 /// As many of the latest holds are looked at for those that wait: a file may have months of others.
 const LOOKED_AT: u32 = 2000;
 
+/// The latest holds, which wait before those that do not. Which these are is told by an index, so that
+/// only what is shown is read whole: arguments can be long.
+pub(super) fn latest() -> String {
+    let waits = format!("status = 'pending' AND {HAS_TIME_LEFT}");
+    format!(
+        "SELECT * FROM holds WHERE rowid IN (
+             SELECT id FROM (
+                 SELECT rowid AS id, requested_at, status, expires_at, deadline, boot FROM holds
+                 ORDER BY requested_at DESC LIMIT {LOOKED_AT})
+             ORDER BY {waits} DESC, requested_at DESC, id DESC LIMIT :limit)
+         ORDER BY {waits} DESC, requested_at DESC, rowid DESC"
+    )
+}
+
 impl Store {
     /// Every approval, or those of one status, the oldest first.
     ///
@@ -170,12 +184,7 @@ impl Store {
     pub(crate) fn latest_approvals(&self, limit: usize) -> Result<Vec<Approval>, StoreError> {
         let now = self.now();
         let connection = self.connection();
-        let mut statement = connection.prepare_cached(&format!(
-            "SELECT * FROM holds WHERE rowid IN
-                 (SELECT rowid FROM holds ORDER BY requested_at DESC LIMIT {LOOKED_AT})
-             ORDER BY status = 'pending' AND {HAS_TIME_LEFT} DESC, requested_at DESC, rowid DESC
-             LIMIT :limit"
-        ))?;
+        let mut statement = connection.prepare_cached(&latest())?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows = statement.query_map(
             named_params! {

@@ -58,7 +58,7 @@ pub enum StoreError {
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
     clock: Clock,
-    changes: Arc<watch::Sender<()>>,
+    changes: Arc<watch::Sender<u64>>,
 }
 
 impl fmt::Debug for Store {
@@ -159,18 +159,47 @@ impl Store {
     }
 
     /// Tells of every hold, resolution, event and block that this process writes.
-    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
     fn changed(&self) {
-        self.changes.send_replace(());
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Which state the store is in, at the price of looking at one number. As long as it is the same,
+    /// nobody has written anything, in this process or another. Holds expire all the same.
+    pub(crate) fn version(&self) -> Result<Version, StoreError> {
+        let own = *self.changes.borrow();
+        let others = self
+            .connection()
+            .pragma_query_value(None, "data_version", |row| row.get(0))?;
+        Ok(Version { own, others })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn execute_for_test(&self, sql: &str) {
+        self.connection().execute_batch(sql).unwrap();
+    }
+
+    /// Milliseconds by the clock that holds go by.
+    pub(crate) fn uptime(&self) -> i64 {
+        self.now().uptime
     }
 
     /// The store's idea of now, as the wire writes it.
     pub(crate) fn now_text(&self) -> String {
         time_text(from_milliseconds(self.now().wall))
     }
+}
+
+/// See [`Store::version`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Version {
+    own: u64,
+    /// SQLite's count of what other connections committed.
+    others: i64,
 }
 
 /// Switches a new database to write-ahead logging. SQLite does not wait for others here, so of several

@@ -173,6 +173,30 @@ fn no_change_of_the_system_clock_makes_a_hold_last_longer_or_end_sooner() {
 }
 
 #[test]
+fn which_holds_a_page_shows_is_told_by_an_index_alone() {
+    let store = Store::in_memory().unwrap();
+    let connection = store.connection();
+    let explain = format!("EXPLAIN QUERY PLAN {}", super::holds::latest());
+    let mut statement = connection.prepare(&explain).unwrap();
+    let steps = statement.query_map(
+        rusqlite::named_params! {":wall": 0, ":uptime": 0, ":boot": "", ":limit": 1},
+        |row| row.get::<_, String>("detail"),
+    );
+    let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+    let scans: Vec<&String> = steps
+        .iter()
+        .filter(|step| step.contains("SCAN holds"))
+        .collect();
+    assert!(
+        !scans.is_empty()
+            && scans
+                .iter()
+                .all(|scan| scan.contains("COVERING INDEX holds_by_time")),
+        "{steps:?}"
+    );
+}
+
+#[test]
 fn a_store_of_an_earlier_version_is_brought_up_to_date() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("enforcer.db");
