@@ -113,6 +113,7 @@ pub(crate) async fn run(bed: &Arc<Bed>, rounds: usize, calls: usize) -> Result<(
             of(Step::Quiet) - of(Step::Asked) - appends - of(Step::Raw),
             of(Step::Delivered) - of(Step::Quiet),
             of(Step::Long) - of(Step::Quiet),
+            (of(Step::AppendPre) + of(Step::AppendPost)) / of(Step::Delivered) * 100.0,
         ]
     };
     let medians = differences(|took| took.median);
@@ -123,6 +124,7 @@ pub(crate) async fn run(bed: &Arc<Bed>, rounds: usize, calls: usize) -> Result<(
         "tool call over the raw one (dispatch, JSON, values)",
         "delivery beside the call",
         "a history of 128 calls",
+        "both appends, in percent of a governed call",
     ];
     for ((name, median), mean) in names.iter().zip(medians).zip(means) {
         println!("{name:<54} {median:>8.1} {mean:>8.1}");

@@ -88,6 +88,17 @@ async fn catching_up(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The most memory that this process had, in KiB; from now on only, if it is to begin anew.
+fn peak(anew: bool) -> Result<u64> {
+    if anew {
+        std::fs::write("/proc/self/clear_refs", "5")?;
+    }
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next());
+    Ok(kibibytes.context("no peak")?.parse()?)
+}
+
 async fn verifying(folder: &Path, records: u64) -> Result<()> {
     let log = folder.join("long.db");
     let options = Options {
@@ -98,6 +109,7 @@ async fn verifying(folder: &Path, records: u64) -> Result<()> {
     let outbox = Outbox::open(&log, "embedded", options)?;
     fill(&outbox, 0..records).await?;
     drop(outbox);
+    let before = peak(true)?;
     let start = Instant::now();
     let verified = verify(&Archive::open(&log)?, [], None, |_| {});
     let took = start.elapsed();
@@ -106,8 +118,9 @@ async fn verifying(folder: &Path, records: u64) -> Result<()> {
         "{verified:?}"
     );
     println!(
-        "verify: {records} records in {took:?}, {:.0} a second",
-        records as f64 / took.as_secs_f64()
+        "verify: {records} records in {took:?}, {:.0} a second, {} KiB of memory more than before",
+        records as f64 / took.as_secs_f64(),
+        peak(false)?.saturating_sub(before)
     );
     Ok(())
 }
