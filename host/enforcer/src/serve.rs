@@ -64,6 +64,40 @@ pub async fn serve(
     enforcer: Arc<Enforcer>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    serve_to(Whom::All, listener, enforcer, shutdown).await
+}
+
+/// As [`serve`], for approvers only: the page and what it asks. For agents there is nothing here, so the
+/// enforcer needs no key for them.
+///
+/// # Errors
+///
+/// If the listener is not on a loopback address.
+///
+/// # Cancel safety
+///
+/// As [`serve`].
+pub async fn serve_approvals(
+    listener: TcpListener,
+    enforcer: Arc<Enforcer>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    serve_to(Whom::Approvers, listener, enforcer, shutdown).await
+}
+
+/// Who is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whom {
+    All,
+    Approvers,
+}
+
+async fn serve_to(
+    whom: Whom,
+    listener: TcpListener,
+    enforcer: Arc<Enforcer>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
     let address = listener.local_addr()?;
     if !is_loopback(address.ip()) {
         let message = format!("`{address}` is not a loopback address: use 127.0.0.1");
@@ -83,7 +117,8 @@ pub async fn serve(
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, peer)) if is_loopback(peer.ip()) => {
-                let connection = connection(stream, Arc::clone(&enforcer), stopped.clone());
+                let enforcer = Arc::clone(&enforcer);
+                let connection = connection(stream, whom, enforcer, stopped.clone());
                 connections.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -103,7 +138,12 @@ pub async fn serve(
     Ok(())
 }
 
-async fn connection(stream: TcpStream, enforcer: Arc<Enforcer>, mut stopped: watch::Receiver<()>) {
+async fn connection(
+    stream: TcpStream,
+    whom: Whom,
+    enforcer: Arc<Enforcer>,
+    mut stopped: watch::Receiver<()>,
+) {
     // Who asks and does not read would keep its place for ever.
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
@@ -111,7 +151,7 @@ async fn connection(stream: TcpStream, enforcer: Arc<Enforcer>, mut stopped: wat
     let service = service_fn(move |request| {
         let (enforcer, stopped) = (Arc::clone(&enforcer), until.clone());
         async move {
-            let response = respond(request, enforcer, stopped).await;
+            let response = respond(request, whom, enforcer, stopped).await;
             let response = response.unwrap_or_else(|error| whole(error.into_response()));
             Ok::<_, Infallible>(response)
         }
@@ -138,17 +178,21 @@ async fn connection(stream: TcpStream, enforcer: Arc<Enforcer>, mut stopped: wat
 
 async fn respond(
     request: Request<Incoming>,
+    whom: Whom,
     enforcer: Arc<Enforcer>,
     stopped: watch::Receiver<()>,
 ) -> Result<Response<Body>, ApiError> {
     let (head, body) = request.into_parts();
     require_loopback_names(&head.uri, &head.headers)?;
     let route = Route::find(&head.method, head.uri.path()).ok();
-    if route
-        .as_ref()
-        .is_some_and(|route| route.is_for() != Audience::Agents)
-    {
-        require_own_origin(&head.headers)?;
+    match (route.as_ref().map(Route::is_for), whom) {
+        (Some(Audience::Agents), Whom::Approvers) => {
+            return Err(ApiError::not_found("only approvers are served here"));
+        }
+        (Some(Audience::Agents), Whom::All) | (None, _) => {}
+        (Some(Audience::Approvers | Audience::Openers | Audience::Everybody), _) => {
+            require_own_origin(&head.headers)?;
+        }
     }
     if route == Some(Route::Live) {
         enforcer.require_approver(&head.headers)?;
