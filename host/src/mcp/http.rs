@@ -28,7 +28,7 @@ use tokio_io_timeout::TimeoutStream;
 
 use super::frame::{self, FRAME_MAX, Refused};
 use super::server::Server;
-use super::sessions::Sessions;
+use super::sessions::{InUse, Sessions};
 
 /// The header with the id of a session.
 const SESSION: &str = "mcp-session-id";
@@ -274,10 +274,13 @@ impl Door {
     }
 }
 
-/// The answer, which keeps something until all of it is told.
-fn holding(answer: Answer, held: impl Send + Sync + 'static) -> Answer {
+/// The answer of a session, which is in use until all of it is told.
+fn holding(answer: Answer, in_use: Option<InUse>) -> Answer {
+    let Some(in_use) = in_use else {
+        return answer;
+    };
     let keep = move |frame| {
-        let _until_then = &held;
+        let _until_then = &in_use;
         frame
     };
     answer.map(|body| body.map_frame(keep).boxed())
