@@ -16,6 +16,10 @@ const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 /// What does not come by then is not coming.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+async fn patiently<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work).await.expect("in time")
+}
+
 /// A server in this process.
 struct Served {
     server: mcp::Server,
@@ -122,7 +126,7 @@ fn session(address: SocketAddr) -> Result<String, u16> {
 fn stream(address: SocketAddr, session: &str) -> BufReader<TcpStream> {
     let request = format!(
         "GET /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {TOKEN}\r\n\
-         accept: text/event-stream\r\nmcp-session-id: {session}\r\n\r\n"
+         accept: text/event-stream\r\nconnection: close\r\nmcp-session-id: {session}\r\n\r\n"
     );
     let (head, reader) = head(sent(address, &request));
     assert_eq!(status(&head), 200, "{head}");
@@ -158,7 +162,7 @@ async fn requests_beyond_the_cap_are_refused_and_not_queued() {
     let waiting: Vec<TcpStream> = (0..3)
         .map(|id| sent(address, &post(Some(&session), &list(id))))
         .collect();
-    let mut answers = waiting.into_iter().map(|stream| {
+    let answers = waiting.into_iter().map(|stream| {
         tokio::task::spawn_blocking(move || {
             let (head, mut reader) = head(stream);
             assert_eq!(status(&head), 200, "{head}");
@@ -170,9 +174,9 @@ async fn requests_beyond_the_cap_are_refused_and_not_queued() {
             line
         })
     });
-    let mut answers: Vec<_> = answers.by_ref().collect();
+    let mut answers: Vec<_> = answers.collect();
     // One of them is answered though nothing is offered yet, and it is the one that is refused.
-    let (refused, rest) = first(&mut answers).await;
+    let (refused, rest) = patiently(first(&mut answers)).await;
     assert!(
         refused.contains("too many requests are under way") && refused.contains("-32600"),
         "{refused}"
@@ -289,7 +293,7 @@ async fn a_list_that_changes_is_told_in_a_session() {
         told(listening, "notifications/tools/list_changed");
     });
     served.offer().await;
-    listening.await.unwrap();
+    patiently(listening).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -323,5 +327,5 @@ async fn a_list_that_changes_is_told_to_who_listens_as_2026_does() {
         told(listening, "notifications/tools/list_changed");
     });
     served.offer().await;
-    listening.await.unwrap();
+    patiently(listening).await.unwrap();
 }
