@@ -127,7 +127,11 @@ async fn resumed(input: Input) {
     };
     let state = changed(&sealed, &input.change);
     tokio::time::advance(Duration::from_secs(input.waits.into())).await;
-    let call = if input.is_foreign { &input.other } else { &input.call };
+    let call = if input.is_foreign {
+        &input.other
+    } else {
+        &input.call
+    };
     let is_same = *call == input.call;
     let is_over = input.waits >= input.lasts || input.taken;
     let mut used = false;
@@ -147,13 +151,22 @@ async fn resumed(input: Input) {
     let found = holds.open(&state, &call.binding());
     let is_found = found.is_some();
     if is_found {
-        assert!(is_whole && is_same && !is_over && !used, "{input:?}: {state}");
+        assert!(
+            is_whole && is_same && !is_over && !used,
+            "{input:?}: {state}"
+        );
     } else {
         // Whoever has the right one in time is not turned away.
-        assert!(!(is_whole && is_same && !is_over && !used), "{input:?}: {state}");
+        assert!(
+            !(is_whole && is_same && !is_over && !used),
+            "{input:?}: {state}"
+        );
     }
     if let Some(claim) = found {
-        assert!(holds.open(&state, &call.binding()).is_none(), "while somebody is at it");
+        assert!(
+            holds.open(&state, &call.binding()).is_none(),
+            "while somebody is at it"
+        );
         claim.done();
         assert!(holds.open(&state, &call.binding()).is_none(), "once");
     }

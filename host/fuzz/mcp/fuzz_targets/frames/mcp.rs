@@ -32,7 +32,10 @@ pub fn read(line: &[u8]) {
 
 /// What is answered to something that is no message.
 fn refused(line: &str) {
-    assert!(line.len() < 4_096 && !line.contains(char::is_control), "{line}");
+    assert!(
+        line.len() < 4_096 && !line.contains(char::is_control),
+        "{line}"
+    );
     let value: Value = serde_json::from_str(line).expect("it is JSON");
     assert!(value["error"]["code"].is_i64(), "{line}");
 }
@@ -54,7 +57,10 @@ pub fn serve(bytes: &[u8], pieces: &[u8]) {
         let (mut answers, writer) = tokio::io::duplex(1 << 16);
         let reading = tokio::spawn(async move {
             let mut text = String::new();
-            answers.read_to_string(&mut text).await.expect("it is UTF-8");
+            answers
+                .read_to_string(&mut text)
+                .await
+                .expect("it is UTF-8");
             text
         });
         let gone = CancellationToken::new();
