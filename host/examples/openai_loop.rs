@@ -15,6 +15,14 @@ use thoth_host::{Dialect, Identity, Jail, Runtime, grants::Config};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    for message in conversation().await? {
+        println!("{message}");
+    }
+    Ok(())
+}
+
+/// The messages of user, model and tools, in order.
+pub(crate) async fn conversation() -> anyhow::Result<Vec<Value>> {
     let state = tempfile::tempdir()?;
     let runtime = Runtime::builder()
         .policy_file(concat!(
@@ -47,11 +55,8 @@ async fn main() -> anyhow::Result<()> {
             messages.push(result.await);
         }
     }
-    for message in &messages {
-        println!("{message}");
-    }
     runtime.close(Duration::from_secs(2)).await;
-    Ok(())
+    Ok(messages)
 }
 
 /// A model with a script: it pays, then misspells an argument, and answers.

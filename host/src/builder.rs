@@ -23,10 +23,22 @@ use crate::tool::{self, Limits, Loader};
 /// The policy call's total deadline where none is set.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Where the embedded enforcer's approvers decide, over HTTP: at what [`Runtime::serve_approvals`] serves.
+#[derive(Debug, Clone)]
+pub struct Approvals {
+    /// Where it is reached, such as `http://127.0.0.1:8930`. A held call's `approval_url` leads there.
+    pub url: String,
+    /// What approvers authenticate with. It must not get into an agent's hands.
+    pub token: thoth_enforcer::Secret,
+    /// What an approver on the page is called who gives no other name.
+    pub approver: Option<String>,
+}
+
 /// Makes a [`Runtime`].
 #[derive(Debug, Default)]
 pub struct Builder {
     policy_file: Option<PathBuf>,
+    approvals: Option<Approvals>,
     enforcer_url: Option<String>,
     api_key: Option<Secret>,
     ingest_token: Option<Secret>,
@@ -44,6 +56,14 @@ impl Builder {
     #[must_use]
     pub fn policy_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.policy_file = Some(path.into());
+        self
+    }
+
+    /// Lets people approve over HTTP. Only with [`Self::policy_file`]: an enforcer has approvers of its
+    /// own.
+    #[must_use]
+    pub fn approvals(mut self, approvals: Approvals) -> Self {
+        self.approvals = Some(approvals);
         self
     }
 
@@ -129,7 +149,8 @@ impl Builder {
     /// providers that are OpenTelemetry's global ones at this time.
     ///
     /// # Errors
-    /// No policy or two, a policy with an error, an unusable URL, state folder or engine.
+    /// No policy or two, a policy with an error, approvals without a policy file, an unusable URL, state
+    /// folder or engine.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -157,6 +178,12 @@ impl Builder {
                 Decider::Remote(Client::new(origin, options)?)
             }
         };
+        if self.approvals.is_some() && self.policy_file.is_none() {
+            return Err(Error::Setting {
+                what: "where to approve".into(),
+                why: "the enforcer has approvers of its own".into(),
+            });
+        }
         prepare_state_dir(&state)?;
         let origin = match &decider {
             Decider::Policy(_) => None,
@@ -164,7 +191,7 @@ impl Builder {
         };
         let (service, enforcer, destination) = match decider {
             Decider::Policy(policy) => {
-                let enforcer = Arc::new(embedded(*policy, &state)?);
+                let enforcer = Arc::new(embedded(*policy, &state, self.approvals)?);
                 let service = Service::Embedded(Arc::clone(&enforcer));
                 (service, Some(enforcer), "embedded".to_owned())
             }
@@ -246,11 +273,13 @@ pub(crate) fn compiler(engine: &Engine, jail: Jail, cache: Option<&Path>) -> Com
 }
 
 /// Opens the embedded enforcer on its store in the state folder.
-fn embedded(policy: Policy, state: &Path) -> Result<Enforcer, Error> {
+fn embedded(policy: Policy, state: &Path, approvals: Option<Approvals>) -> Result<Enforcer, Error> {
     let store = thoth_enforcer::Store::open(&state.join("enforcer.db"))?;
-    Ok(Enforcer::new(
-        policy,
-        store,
-        thoth_enforcer::Options::default(),
-    )?)
+    let mut options = thoth_enforcer::Options::default();
+    if let Some(approvals) = approvals {
+        options.base_url = Some(approvals.url);
+        options.approver_token = Some(approvals.token);
+        options.approver = approvals.approver;
+    }
+    Ok(Enforcer::new(policy, store, options)?)
 }

@@ -42,7 +42,7 @@ pub mod toolbox;
 pub mod wrapping;
 
 pub use budget::Budget;
-pub use builder::{Builder, TIMEOUT};
+pub use builder::{Approvals, Builder, TIMEOUT};
 pub use calling::{CallOptions, Held, Stage, TraceParent};
 pub use dialect::{Dialect, Untellable};
 pub use error::Error;

@@ -1,6 +1,7 @@
 //! What lives as long as the process: engine, governors, connections, the durable log.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use thoth_core::{Decision, Hold, ToolCall};
 use thoth_enforcer::Enforcer;
 use thoth_outbox::{Outbox, Status};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -186,6 +188,26 @@ impl Runtime {
     /// The embedded enforcer, where a policy file decides.
     pub fn enforcer(&self) -> Option<&Arc<Enforcer>> {
         self.0.enforcer.as_ref()
+    }
+
+    /// Serves the page on which people approve, on a loopback address until `stop` completes. Where
+    /// [`Builder::approvals`] said nothing, nobody can approve there. Agents have no part in it.
+    ///
+    /// # Errors
+    /// The listener is not on a loopback address, or no policy file decides.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes every connection; a decision under way is still recorded.
+    pub async fn serve_approvals(
+        &self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let Some(enforcer) = self.enforcer() else {
+            let why = "an enforcer has approvers of its own";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        };
+        thoth_enforcer::serve_approvals(listener, Arc::clone(enforcer), stop).await
     }
 
     /// Asks the policy service about a call of a tool that does not exist, `thoth_doctor`: whether it

@@ -8,13 +8,21 @@
 
 #[path = "mcp/approvals.rs"]
 mod approvals;
+#[path = "mcp/bounded.rs"]
+mod bounded;
 #[path = "mcp/frames.rs"]
 mod frames;
 #[path = "mcp/http.rs"]
 mod http;
+#[path = "mcp/languages.rs"]
+mod languages;
 #[path = "mcp/lifetime.rs"]
 mod lifetime;
 #[path = "mcp/outcomes.rs"]
 mod outcomes;
+#[path = "mcp/page.rs"]
+mod page;
 #[path = "mcp/scene.rs"]
 mod scene;
+#[path = "mcp/sessions.rs"]
+mod sessions;

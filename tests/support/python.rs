@@ -1,6 +1,7 @@
 //! Python packages at pinned versions, for tests that hold us to what other people's packages say.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -62,17 +63,18 @@ impl Python {
         Some(Self { packages })
     }
 
-    /// Runs a program with something on its stdin.
+    /// Runs a program with arguments and something on its stdin.
     ///
     /// # Panics
     ///
     /// If Python does not start.
     #[must_use]
-    pub fn run(&self, program: &Path, stdin: &str) -> Output {
+    pub fn run(&self, program: &Path, arguments: &[&OsStr], stdin: &str) -> Output {
         use std::io::Write as _;
         let mut child = Command::new("python3")
             .arg("-B")
             .arg(program)
+            .args(arguments)
             .env("PYTHONPATH", &self.packages)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,169 +1,108 @@
-//! What MCP adds to a governed call: `cargo bench -p thoth-host --bench mcp`.
+//! What MCP adds to a governed call, and what tools and clients keep in memory.
 //!
-//! The same call, by a policy in this process, three ways: by the library, as a line on a pair of pipes in
-//! memory, and as a request on a kept-alive connection. The client is bytes, so that it costs next to
-//! nothing. Only the differences within one run mean anything.
+//! ```text
+//! cargo bench --bench mcp                # numbers
+//! cargo bench --bench mcp -- --test      # does it run at all
+//! ```
+//!
+//! `tools_call`: the same call, by a policy in this process, three ways: by the library, as a line on a pair
+//! of pipes in memory, and as a request on a kept-alive connection. `clients_64`: one call of each of 64
+//! clients at once, until the last is answered. Only the differences within one run mean anything; the
+//! medians are in `target/criterion/*/*/new/estimates.json`.
+
+#![allow(
+    clippy::expect_used,
+    reason = "a bench that measures nothing must not look like one that did"
+)]
+
+mod bed;
+mod client;
+mod memory;
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 use criterion::{Criterion, criterion_group, criterion_main};
-use serde_json::{Value, json};
-use thoth_host::toolbox::Toolbox;
-use thoth_host::{Identity, Jail, Outcome, Runtime, Session, Tool, mcp};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
 
-const NAME: &str = "read_doc";
-const ARGUMENTS: &str = r#"{"path":"travel.md"}"#;
-const TOKEN: &str = "0123456789abcdef";
+use crate::bed::Bed;
+use crate::client::{Client, Http, Lines};
 
-/// One request as MCP 2026-07-28 has it.
-fn request() -> Value {
-    json!({
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "tools/call",
-        "params": {
-            "name": NAME,
-            "arguments": serde_json::from_str::<Value>(ARGUMENTS).unwrap_or_default(),
-            "_meta": {
-                "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-                "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
-                "io.modelcontextprotocol/clientCapabilities": {},
-            },
-        },
-    })
+const CLIENTS: usize = 64;
+
+fn mcp(criterion: &mut Criterion) {
+    measured(criterion).expect("it can be measured");
 }
 
-/// Everything that is measured, set up once.
-struct Bed {
-    session: Session,
-    tool: Tool,
-    lines: (BufReader<ReadHalf<DuplexStream>>, WriteHalf<DuplexStream>),
-    line: String,
-    connection: BufReader<TcpStream>,
-    post: String,
-    _state: tempfile::TempDir,
+fn measured(criterion: &mut Criterion) -> Result<()> {
+    let runtime = Runtime::new()?;
+    let bed = runtime.block_on(Bed::new())?;
+    one_call(criterion, &runtime, &bed)?;
+    many_clients(criterion, &runtime, &bed)?;
+    runtime.block_on(memory::print(&bed))
 }
 
-impl Bed {
-    async fn new() -> Result<Self> {
-        let state = tempfile::tempdir()?;
-        let policy = thoth_tests::tools::workspace().join("host/examples/policy.cedar");
-        let builder = Runtime::builder()
-            .policy_file(policy)
-            .state_dir(state.path());
-        let runtime = builder.compiler(Jail::InProcess).build().await?;
-        let component = thoth_tests::tool("docs-search");
-        let toolbox = Toolbox::new(Default::default()).place(&component);
-        let identity = Identity::new("acme", "bot").user("sam");
-        let server = mcp::Server::new(&runtime, identity.clone(), mcp::Options::default())?;
-        server.offer(&toolbox.load(&runtime).await?);
-        let (near, far) = tokio::io::duplex(1 << 20);
-        let (reader, writer) = tokio::io::split(far);
-        let by_lines = server.clone();
-        tokio::spawn(async move { by_lines.serve(reader, writer, std::future::pending()).await });
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        let http = mcp::Http::new(mcp::Token::new(TOKEN));
-        tokio::spawn(async move {
-            server
-                .serve_http(listener, http, std::future::pending())
-                .await
-        });
-        let body = request().to_string();
-        let connection = TcpStream::connect(address).await?;
-        connection.set_nodelay(true)?;
-        let (reader, writer) = tokio::io::split(near);
-        Ok(Self {
-            session: runtime.session(identity),
-            tool: runtime.load(component).await?,
-            lines: (BufReader::new(reader), writer),
-            line: format!("{body}\n"),
-            connection: BufReader::new(connection),
-            post: format!(
-                "POST {} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {TOKEN}\r\n\
-                 content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
-                 mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: {NAME}\r\n\
-                 content-length: {}\r\n\r\n{body}",
-                mcp::PATH,
-                body.len()
-            ),
-            _state: state,
-        })
-    }
-
-    async fn by_library(&mut self) -> Result<()> {
-        let call = self.session.call(&self.tool, NAME, ARGUMENTS).await?;
-        ensure!(
-            matches!(call.outcome, Outcome::Completed(_)),
-            "{:?}",
-            call.outcome
-        );
-        Ok(())
-    }
-
-    async fn by_line(&mut self) -> Result<()> {
-        let (reader, writer) = &mut self.lines;
-        writer.write_all(self.line.as_bytes()).await?;
-        let mut answer = String::new();
-        reader.read_line(&mut answer).await?;
-        ensure!(answer.contains(r#""isError":false"#), "{answer}");
-        Ok(())
-    }
-
-    async fn by_http(&mut self) -> Result<()> {
-        let connection = &mut self.connection;
-        connection.get_mut().write_all(self.post.as_bytes()).await?;
-        let mut length = None;
-        let mut line = String::new();
-        while connection.read_line(&mut line).await? > 2 {
-            let name_and_value = line.trim().split_once(": ");
-            if let Some(("content-length", value)) = name_and_value {
-                length = Some(value.parse()?);
-            }
-            line.clear();
-        }
-        let mut answer = vec![0; length.context("an answer of a known length")?];
-        connection.read_exact(&mut answer).await?;
-        let answer = String::from_utf8(answer)?;
-        ensure!(answer.contains(r#""isError":false"#), "{answer}");
-        Ok(())
-    }
-}
-
-/// A way to make the call.
-type Way = fn(&mut Bed) -> std::pin::Pin<Box<dyn Future<Output = Result<()>> + '_>>;
-
-fn tools_call(criterion: &mut Criterion) {
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return eprintln!("no runtime: {error}"),
+fn one_call(criterion: &mut Criterion, runtime: &Runtime, bed: &Bed) -> Result<()> {
+    let mut lines = {
+        let _within = runtime.enter();
+        Lines::new(&bed.server)
     };
-    let mut bed = match runtime.block_on(Bed::new()) {
-        Ok(bed) => bed,
-        Err(error) => return eprintln!("the bench does not start: {error:#}"),
-    };
+    let mut http = runtime.block_on(Http::new(bed.address))?;
     let mut group = criterion.benchmark_group("tools_call");
     group.measurement_time(Duration::from_secs(10));
-    let ways: [(&str, Way); 3] = [
-        ("library", |bed| Box::pin(bed.by_library())),
-        ("stdio", |bed| Box::pin(bed.by_line())),
-        ("http", |bed| Box::pin(bed.by_http())),
-    ];
-    for (name, way) in ways {
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                if let Err(error) = runtime.block_on(way(&mut bed)) {
-                    eprintln!("{name}: {error:#}");
-                }
-            });
-        });
-    }
+    group.bench_function("library", |bencher| {
+        bencher.iter(|| runtime.block_on(bed.call()).expect("it runs"));
+    });
+    group.bench_function("stdio", |bencher| {
+        bencher.iter(|| runtime.block_on(lines.call()).expect("it runs"));
+    });
+    group.bench_function("http", |bencher| {
+        bencher.iter(|| runtime.block_on(http.call()).expect("it runs"));
+    });
     group.finish();
+    Ok(())
 }
 
-criterion_group!(benches, tools_call);
+fn many_clients(criterion: &mut Criterion, runtime: &Runtime, bed: &Bed) -> Result<()> {
+    let mut lines: Vec<Lines> = {
+        let _within = runtime.enter();
+        (0..CLIENTS).map(|_| Lines::new(&bed.server)).collect()
+    };
+    let mut https = Vec::new();
+    for _ in 0..CLIENTS {
+        https.push(runtime.block_on(Http::new(bed.address))?);
+    }
+    let mut group = criterion.benchmark_group("clients_64");
+    group
+        .sample_size(20)
+        .measurement_time(Duration::from_secs(10));
+    group.bench_function("stdio", |bencher| {
+        bencher.iter(|| {
+            lines = runtime.block_on(at_once(std::mem::take(&mut lines)));
+        });
+    });
+    group.bench_function("http", |bencher| {
+        bencher.iter(|| {
+            https = runtime.block_on(at_once(std::mem::take(&mut https)));
+        });
+    });
+    group.finish();
+    Ok(())
+}
+
+/// One call of each of them, all at once.
+async fn at_once<C: Client>(clients: Vec<C>) -> Vec<C> {
+    let mut calls = JoinSet::new();
+    for mut client in clients {
+        calls.spawn(async move { client.call().await.map(|()| client) });
+    }
+    let mut back = Vec::new();
+    while let Some(done) = calls.join_next().await {
+        back.push(done.expect("no panic").expect("it runs"));
+    }
+    back
+}
+
+criterion_group!(benches, mcp);
 criterion_main!(benches);

@@ -10,7 +10,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::api::route::{Audience, Route};
+use crate::api::route::{Audience, NO_TENANT, Route};
 use crate::api::{ApiError, auth, reply};
 use crate::page;
 use crate::page::activity::Activity;
@@ -237,7 +237,10 @@ impl Enforcer {
     /// Where an approver finds a hold.
     pub(crate) fn approval_url(&self, tenant: &str, token: &str) -> Option<String> {
         let base = self.options.base_url.as_deref()?;
-        let tenant = utf8_percent_encode(tenant, NON_ALPHANUMERIC);
+        let tenant = match tenant {
+            "" => NO_TENANT.to_owned(),
+            tenant => utf8_percent_encode(tenant, NON_ALPHANUMERIC).to_string(),
+        };
         Some(format!("{base}/{tenant}/thoth/approvals/{token}"))
     }
 }

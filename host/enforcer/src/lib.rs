@@ -29,5 +29,5 @@ mod store;
 pub use enforcer::{Enforcer, Options, OptionsError};
 pub use policy::{Check, Policy, PolicyError, Problem};
 pub use secret::Secret;
-pub use serve::serve;
+pub use serve::{serve, serve_approvals};
 pub use store::{Approval, ApprovalStatus, Resolution, ResolveError, Store, StoreError};

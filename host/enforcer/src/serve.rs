@@ -71,11 +71,41 @@ pub async fn serve(
     enforcer: Arc<Enforcer>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let turns = available_parallelism().map_or(TURNS, NonZero::get);
-    serve_in_turns(listener, enforcer, Semaphore::new(turns), shutdown).await
+    serve_to(Whom::All, listener, enforcer, turns(), shutdown).await
 }
 
-async fn serve_in_turns(
+/// As [`serve`], for approvers only: the page and what it asks. For agents there is nothing here, so the
+/// enforcer needs no key for them.
+///
+/// # Errors
+///
+/// If the listener is not on a loopback address.
+///
+/// # Cancel safety
+///
+/// As [`serve`].
+pub async fn serve_approvals(
+    listener: TcpListener,
+    enforcer: Arc<Enforcer>,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    serve_to(Whom::Approvers, listener, enforcer, turns(), shutdown).await
+}
+
+/// Who is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whom {
+    All,
+    Approvers,
+}
+
+/// As many decide at once as there are cores.
+fn turns() -> Semaphore {
+    Semaphore::new(available_parallelism().map_or(TURNS, NonZero::get))
+}
+
+async fn serve_to(
+    whom: Whom,
     listener: TcpListener,
     enforcer: Arc<Enforcer>,
     turns: Semaphore,
@@ -101,7 +131,11 @@ async fn serve_in_turns(
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, peer)) if is_loopback(peer.ip()) => {
-                let served = (Arc::clone(&enforcer), Arc::clone(&turns));
+                let served = Served {
+                    whom,
+                    enforcer: Arc::clone(&enforcer),
+                    turns: Arc::clone(&turns),
+                };
                 let connection = connection(stream, served, stopped.clone());
                 connections.spawn(async move {
                     connection.await;
@@ -122,8 +156,14 @@ async fn serve_in_turns(
     Ok(())
 }
 
-/// An enforcer, and the turns of those who want it to decide.
-type Served = (Arc<Enforcer>, Arc<Semaphore>);
+/// What a connection has to do with.
+#[derive(Clone)]
+struct Served {
+    whom: Whom,
+    enforcer: Arc<Enforcer>,
+    /// Of those who want it to decide.
+    turns: Arc<Semaphore>,
+}
 
 async fn connection(stream: TcpStream, served: Served, mut stopped: watch::Receiver<()>) {
     // Who asks and does not read would keep its place for ever.
@@ -160,17 +200,24 @@ async fn connection(stream: TcpStream, served: Served, mut stopped: watch::Recei
 
 async fn respond(
     request: Request<Incoming>,
-    (enforcer, turns): Served,
+    Served {
+        whom,
+        enforcer,
+        turns,
+    }: Served,
     stopped: watch::Receiver<()>,
 ) -> Result<Response<Body>, ApiError> {
     let (head, body) = request.into_parts();
     require_loopback_names(&head.uri, &head.headers)?;
     let route = Route::find(&head.method, head.uri.path()).ok();
-    if route
-        .as_ref()
-        .is_some_and(|route| route.is_for() != Audience::Agents)
-    {
-        require_own_origin(&head.headers)?;
+    match (route.as_ref().map(Route::is_for), whom) {
+        (Some(Audience::Agents), Whom::Approvers) => {
+            return Err(ApiError::not_found("only approvers are served here"));
+        }
+        (Some(Audience::Agents), Whom::All) | (None, _) => {}
+        (Some(Audience::Approvers | Audience::Openers | Audience::Everybody), _) => {
+            require_own_origin(&head.headers)?;
+        }
     }
     if route == Some(Route::Live) {
         enforcer.require_approver(&head.headers)?;

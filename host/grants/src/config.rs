@@ -61,6 +61,19 @@ pub struct Settings {
     pub mode: Option<Mode>,
     /// The deployment environment.
     pub environment: Option<String>,
+    /// What a session may use over all of its calls.
+    pub session: SessionSettings,
+}
+
+/// What a session may use over all of its calls. Where nothing is said there is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SessionSettings {
+    /// Calls that are asked for.
+    pub calls: Option<u64>,
+    /// Time that tools run, at most a day.
+    pub time: Option<Duration>,
+    /// Fuel that tools use.
+    pub fuel: Option<u64>,
 }
 
 impl Config {
@@ -113,6 +126,7 @@ impl Config {
             "scope",
             "mode",
             "environment",
+            "session",
             "secrets",
             "tools",
         ])?;
@@ -229,6 +243,26 @@ impl Settings {
             scope: table.optional("scope", Node::texts)?,
             mode: table.optional("mode", Node::parsed)?,
             environment: text("environment")?,
+            session: table
+                .optional("session", SessionSettings::from_node)?
+                .unwrap_or_default(),
+        })
+    }
+}
+
+impl SessionSettings {
+    fn from_node(node: &Node) -> Result<Self, Problem> {
+        let table = node.table(&["calls", "time", "fuel"])?;
+        let count = |key| {
+            table.optional(key, |node| match node.count()? {
+                0 => Err(node.problem("a budget of 0 lets nothing run: write a number above 0")),
+                count => Ok(count),
+            })
+        };
+        Ok(Self {
+            calls: count("calls")?,
+            time: table.optional("time", duration)?,
+            fuel: count("fuel")?,
         })
     }
 }

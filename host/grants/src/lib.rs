@@ -12,6 +12,7 @@
     )
 )]
 
+mod annotations;
 mod bytes;
 mod config;
 mod document;
@@ -33,8 +34,9 @@ pub mod wassette;
 mod words;
 mod yaml_tree;
 
+pub use annotations::{Annotations, ToolAnnotations};
 pub use bytes::{BadSize, Bytes};
-pub use config::{Config, Settings};
+pub use config::{Config, SessionSettings, Settings};
 pub use error::{CONFIG_MAX, ConfigError, Warning};
 pub use files::{Access, BadFolder, FileGrant};
 pub use grants::{Conflict, Grants, Unused};

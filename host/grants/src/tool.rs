@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::annotations::ToolAnnotations;
 use crate::document::{Node, Table};
 use crate::error::{Problem, Warning};
 use crate::files::{BadFolder, FileGrant};
@@ -36,6 +37,8 @@ pub struct ToolConfig {
     pub limits: LimitSettings,
     /// How much of its arguments and results the log keeps.
     pub keep: Keep,
+    /// What clients are told about its tools.
+    pub annotations: ToolAnnotations,
     /// What it may reach for.
     pub grants: Grants,
     /// Where all that is written.
@@ -95,6 +98,8 @@ impl ToolConfig {
             "sha256",
             "limits",
             "keep",
+            "annotations",
+            "functions",
             "network",
             "files",
             "environment",
@@ -109,6 +114,10 @@ impl ToolConfig {
                 .optional("limits", LimitSettings::from_node)?
                 .unwrap_or_default(),
             keep: table.optional("keep", Node::parsed)?.unwrap_or_default(),
+            annotations: ToolAnnotations::from_nodes(
+                table.get("annotations"),
+                table.get("functions"),
+            )?,
             grants: Grants::default(),
             lines: Lines {
                 tool: node.at.line,

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use thoth_grants::{Access, Bytes, Config, ConfigError, SecretSource};
+use thoth_grants::{Access, Annotations, Bytes, Config, ConfigError, SecretSource};
 
 /// A folder with a component, another one, folders and a file.
 struct Place {
@@ -49,6 +49,7 @@ mode = "step_up"
 environment = "dev"
 timeout = "5s"
 scope = ["search_docs"]
+session = { calls = 100, time = "1h", fuel = 1_000_000_000 }
 
 [secrets.github]
 file = "secrets/github"
@@ -119,6 +120,9 @@ fn every_setting_is_read() {
     assert_eq!(settings.scope, Some(vec!["search_docs".into()]));
     assert_eq!(settings.mode.unwrap().as_str(), "step_up");
     assert_eq!(settings.environment.as_deref(), Some("dev"));
+    assert_eq!(settings.session.calls, Some(100));
+    assert_eq!(settings.session.time, Some(Duration::from_secs(3_600)));
+    assert_eq!(settings.session.fuel, Some(1_000_000_000));
 
     let source = |name: &str| config.secrets.get(&name.parse().unwrap()).unwrap().clone();
     assert_eq!(
@@ -165,6 +169,37 @@ fn every_setting_is_read() {
     let second = config.tool(&place.path.join("other.wasm")).unwrap();
     assert_eq!(second.grants.to_string(), "nothing");
     assert_eq!(config.tool(&place.path.join("file")), None);
+}
+
+#[test]
+fn what_is_said_of_one_function_counts_before_what_is_said_of_all() {
+    let place = Place::new();
+    let text = "[tools.docs]\ncomponent = \"docs_search.wasm\"\n\
+        annotations = { readOnlyHint = true, openWorldHint = false }\n\
+        [tools.docs.functions.remove_doc]\n\
+        annotations = { title = \"Remove it\", destructiveHint = true, idempotentHint = true }\n";
+    let config = place.parse(text).unwrap();
+    let annotations = &config.tools[0].annotations;
+    let all = Annotations {
+        read_only: Some(true),
+        open_world: Some(false),
+        ..Annotations::default()
+    };
+    assert_eq!(annotations.of("search_docs"), all);
+    // What destroys is not read-only, whatever was said of the others.
+    let one = Annotations {
+        title: Some("Remove it".into()),
+        read_only: None,
+        destructive: Some(true),
+        idempotent: Some(true),
+        open_world: Some(false),
+    };
+    assert_eq!(annotations.of("remove_doc"), one);
+    assert_eq!(annotations.unknown(&["remove_doc", "search_docs"]), None);
+    assert_eq!(
+        annotations.unknown(&["search_docs"]),
+        Some(("remove_doc", 4))
+    );
 }
 
 #[test]
@@ -242,6 +277,12 @@ fn what_is_wrong_is_named_with_line_and_column() {
             "mode = \"obsrve\"",
             "1:8: unknown enforcement mode `obsrve`",
         ),
+        (
+            "session.call = 1",
+            "1:9: there is no key `call` here: did you mean `calls`?",
+        ),
+        ("session.calls = 0", "1:17: a budget of 0 lets nothing run"),
+        ("session.time = \"25h\"", "1:16: the time is not between"),
         ("scope = \"a\"", "1:9: expected a list"),
         ("scope = [\"a\", 1]", "1:15: expected a string"),
         // Secrets.
@@ -298,6 +339,35 @@ fn what_is_wrong_is_named_with_line_and_column() {
         (
             "secrets = [\"github\"]",
             "3:12: there is no secret `github`",
+        ),
+        // Annotations.
+        (
+            "annotations.readonlyHint = true",
+            "3:13: there is no key `readonlyHint` here: did you mean `readOnlyHint`?",
+        ),
+        (
+            "functions.search.annotations.destructivHint = true",
+            "3:30: there is no key `destructivHint` here: did you mean `destructiveHint`?",
+        ),
+        (
+            "functions.search.title = \"a\"",
+            "3:18: there is no key `title` here: there are annotations",
+        ),
+        (
+            "functions.search = {}",
+            "3:20: the key `annotations` is missing",
+        ),
+        (
+            "annotations.readOnlyHint = \"yes\"",
+            "3:28: expected true or false, found a string",
+        ),
+        (
+            "annotations.title = \"a\\nb\"",
+            "3:21: `a\\nb` cannot be a title",
+        ),
+        (
+            "annotations = { readOnlyHint = true, destructiveHint = true }",
+            "3:15: `readOnlyHint` and `destructiveHint` exclude each other",
         ),
         // Limits.
         ("limits.memory = \"256MB?\"", "3:17: `256MB?` is not a size"),

@@ -95,6 +95,7 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     });
     let runtime = builder.build().await?;
     let arguments = read_arguments(args.arguments.as_deref())?;
+    let budget = args.session.budget(settings);
     let grant = granted.grant.clone();
     let toolbox = args.state.config.toolbox(config);
     let toolbox = toolbox.granting(move |_| Ok(grant.clone()));
@@ -111,7 +112,7 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     if observe {
         say!("thoth: observe mode: the call runs whatever the enforcer says");
     }
-    let session = args.session.open(&runtime, identity).await?;
+    let session = args.session.open(&runtime, identity, budget).await?;
     // A variable is often set for other programs, so one that is no trace is none.
     let trace = args
         .traceparent

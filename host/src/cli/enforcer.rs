@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -12,6 +12,7 @@ use thoth_enforcer::{Enforcer, Options, Policy, Secret, Store};
 use tokio::net::TcpListener;
 
 use super::approvals::local_user;
+use super::approver;
 use super::settings::StateArgs;
 use super::{Exit, Usage};
 
@@ -89,8 +90,8 @@ async fn serve(args: Serve) -> Result<Exit> {
             "thoth: no API key is set (THOTH_API_KEY, `--api-key-file`): any local program may ask"
         );
     }
-    let token_file = state.join("approver.token");
-    let token = approver_token(&token_file)?;
+    let token_file = state.join(approver::TOKEN_FILE);
+    let token = approver::token(&token_file)?;
     let listener = TcpListener::bind(args.listen).await.with_context(|| {
         format!(
             "cannot listen on {}; choose another with `--listen`",
@@ -134,40 +135,6 @@ pub(super) async fn stopped() {
         Err(_) => {
             let _ = interrupt.await;
         }
-    }
-}
-
-/// The credential that approves, made once for a state folder and readable by this user only.
-fn approver_token(file: &Path) -> Result<String> {
-    use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-    let made = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file);
-    let name = || format!("cannot use the approver token in `{}`", file.display());
-    match made {
-        Ok(mut made) => {
-            let token = uuid::Uuid::new_v4().simple().to_string();
-            made.write_all(token.as_bytes()).with_context(name)?;
-            Ok(token)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let found = std::fs::symlink_metadata(file).with_context(name)?;
-            let own = std::fs::metadata("/proc/self").with_context(name)?.uid();
-            if !found.is_file() || found.uid() != own || found.mode() & 0o077 != 0 {
-                anyhow::bail!(
-                    "{}: others can read or write it; remove it to have a new one made",
-                    name()
-                );
-            }
-            let token = std::fs::read_to_string(file).with_context(name)?;
-            if token.trim().is_empty() {
-                anyhow::bail!("{}: it is empty; remove it to have a new one made", name());
-            }
-            Ok(token.trim().to_owned())
-        }
-        Err(error) => Err(error).with_context(name),
     }
 }
 

@@ -235,6 +235,9 @@ impl GrantArgs {
                 keep: configured.map(|tool| tool.keep).unwrap_or_default(),
                 secrets: (!sources.is_empty()).then(|| Arc::new(Secrets::new(sources))),
                 prefix: configured.and_then(|tool| tool.prefix.clone()),
+                annotations: configured
+                    .map(|tool| tool.annotations.clone())
+                    .unwrap_or_default(),
             },
             warnings,
             sha256: configured.and_then(|tool| tool.sha256),

@@ -1,6 +1,7 @@
 //! The command line: what it offers, and what its exit codes mean.
 
 mod approvals;
+mod approver;
 mod call;
 mod completions;
 mod doctor;

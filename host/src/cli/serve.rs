@@ -13,9 +13,11 @@ use thoth_host::{Hold, Mode, inert, mcp};
 
 use tokio::net::TcpListener;
 
+use super::approver;
 use super::call::how_to_approve;
 use super::enforcer::stopped;
 use super::grants::{GrantArgs, LimitArgs, private};
+use super::session::BudgetArgs;
 use super::settings::{IdentityArgs, PolicyArgs, StateArgs, duration};
 use super::{Exit, Usage, report};
 
@@ -51,6 +53,11 @@ pub(super) struct Args {
     /// Serve requests from web pages of this origin, `https://app.example.com:443` for instance.
     #[arg(long, value_name = "ORIGIN", requires = "http")]
     allow_origin: Vec<String>,
+    /// Serve the page on which a person approves held calls on this loopback address, and send the client's
+    /// user there; port 0 takes a free one. The link that opens it is told on stderr, once. Only with a
+    /// policy file.
+    #[arg(long, value_name = "ADDRESS")]
+    approvals: Option<SocketAddr>,
     /// How long a client that comes back to a held call is kept waiting for the approval [default: 30s].
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     wait: Option<Duration>,
@@ -67,6 +74,8 @@ pub(super) struct Args {
     state: StateArgs,
     #[command(flatten)]
     identity: IdentityArgs,
+    #[command(flatten)]
+    budget: BudgetArgs,
 }
 
 /// Runs the command.
@@ -101,12 +110,24 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
         let why = "`--client-approves` needs a policy file: an enforcer has approvers of its own";
         return Err(Usage(why.into()).into());
     }
+    if args.approvals.is_some() && !is_embedded {
+        let why = "`--approvals` needs a policy file: an enforcer has approvers of its own";
+        return Err(Usage(why.into()).into());
+    }
     let listening = match args.http {
         Some(address) => Some(listen(address, &args).await?),
         None => None,
     };
     let folder = args.state.state_dir.clone();
-    let builder = args.policy.builder(settings)?.state_dir(&state);
+    let mut builder = args.policy.builder(settings)?.state_dir(&state);
+    let page = match args.approvals {
+        Some(address) => {
+            let (listener, approvals) = approver::listen(address, &state).await?;
+            builder = builder.approvals(approvals);
+            Some(listener)
+        }
+        None => None,
+    };
     let builder = builder.on_hold(move |effect, arguments, hold: &Hold| {
         let how = how_to_approve(hold, is_embedded, folder.as_deref());
         let line = format!(
@@ -119,12 +140,16 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
     for notice in runtime.notices() {
         say!("thoth: {}", inert(notice, 300));
     }
+    if let Some(link) = runtime.enforcer().and_then(|enforcer| enforcer.page_link()) {
+        say!("thoth: approve in a browser at {link}");
+    }
     if observe {
         say!("thoth: observe mode: calls run whatever the enforcer says");
     }
     let mut options = mcp::Options::default();
     options.wait = args.wait.unwrap_or(options.wait);
     options.client_approves = args.client_approves;
+    options.budget = args.budget.budget(settings);
     let server = mcp::Server::new(&runtime, identity, options)?;
     let serving = async {
         match listening {
@@ -134,6 +159,13 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
             }
             Some((listener, http)) => server.serve_http(listener, http, stopped()).await,
         }
+    };
+    let approving = async {
+        if let Some(listener) = page {
+            runtime.serve_approvals(listener, stopped()).await?;
+        }
+        // Whoever is served goes on without it.
+        std::future::pending::<Result<()>>().await
     };
     let places = &args.components;
     let toolbox = args.state.config.toolbox(config.clone());
@@ -177,8 +209,9 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
     let served = tokio::select! {
         served = serving => served.context("cannot serve"),
         failed = loading => failed,
+        failed = approving => failed.context("cannot serve the approvals page"),
     };
-    drop(server);
+    server.end().await;
     report::tell_undelivered(&runtime.close(DELIVERY).await);
     served.map(|()| Exit::Completed)
 }

@@ -1,8 +1,9 @@
-//! A session over several runs of the command, and what it may use.
+//! A session over several runs of the command, and what a session may use.
 
 use std::time::Duration;
 
 use anyhow::Result;
+use thoth_host::grants::Settings;
 use thoth_host::{Budget, Identity, Runtime, Session};
 
 use super::settings::duration;
@@ -19,6 +20,14 @@ pub(super) struct SessionArgs {
     /// arguments must be those that were held.
     #[arg(long, value_name = "TOKEN", requires = "resume")]
     hold: Option<String>,
+    #[command(flatten)]
+    budget: BudgetArgs,
+}
+
+/// What a session may use over all of its calls.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Session")]
+pub(super) struct BudgetArgs {
     /// Refuse calls of the session after so many.
     #[arg(long, value_name = "COUNT")]
     session_calls: Option<u64>,
@@ -30,23 +39,41 @@ pub(super) struct SessionArgs {
     session_fuel: Option<u64>,
 }
 
+impl BudgetArgs {
+    /// What flags say, and the configuration where they say nothing.
+    pub(super) fn budget(&self, settings: &Settings) -> Budget {
+        let configured = settings.session;
+        Budget {
+            calls: self.session_calls.or(configured.calls),
+            wall: self.session_time.or(configured.time),
+            fuel: self.session_fuel.or(configured.fuel),
+        }
+    }
+}
+
 impl SessionArgs {
     /// The hold of the call to go on with.
     pub(super) fn hold(&self) -> Option<&str> {
         self.hold.as_deref()
     }
 
+    /// What it may use.
+    pub(super) fn budget(&self, settings: &Settings) -> Budget {
+        self.budget.budget(settings)
+    }
+
     /// The session.
-    pub(super) async fn open(&self, runtime: &Runtime, identity: Identity) -> Result<Session> {
+    pub(super) async fn open(
+        &self,
+        runtime: &Runtime,
+        identity: Identity,
+        budget: Budget,
+    ) -> Result<Session> {
         let session = if self.resume {
             runtime.resume_session(identity).await?
         } else {
             runtime.session(identity)
         };
-        Ok(session.with_budget(Budget {
-            calls: self.session_calls,
-            wall: self.session_time,
-            fuel: self.session_fuel,
-        }))
+        Ok(session.with_budget(budget))
     }
 }

@@ -69,12 +69,10 @@ impl Session {
         request: &Request,
         wait: Duration,
     ) -> Answer {
-        let named = tools.find(&request.name).or_else(|| {
-            // Its own name may be longer than what the API was told.
-            tools
-                .iter()
-                .find(|(definition, _)| dialect.name(&definition.name) == request.name)
-        });
+        // By what the API was told, and no other name: that may be another tool's.
+        let named = tools
+            .iter()
+            .find(|(definition, _)| dialect.name(&definition.name) == request.name);
         let Some((definition, tool)) = named else {
             let known: Vec<String> = tools
                 .iter()

@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::mcp::listed::{self, Results};
 use crate::tool::{Definition, inert};
 
 /// How an API writes tools down.
@@ -50,7 +51,8 @@ impl fmt::Display for Dialect {
 
 impl Dialect {
     /// The name of a tool in this dialect: its own where that has at most 64 characters, which is what
-    /// OpenAI and Anthropic take; else its beginning and a part of its digest.
+    /// OpenAI and Anthropic take; else its beginning and a part of its digest. No two tools get the same
+    /// one: an own name that looks like one of the latter is told like these.
     #[must_use]
     pub fn name(self, tool: &str) -> String {
         match self {
@@ -83,52 +85,39 @@ impl Dialect {
             dialect: self,
             why: inert(&why, 300),
         };
-        let mut definition = match self {
-            Self::Mcp => {
-                let mut definition = json!({ "name": name, "inputSchema": tool.input_schema });
-                let output = tool.output_schema.as_ref().map(|schema| match schema.get("type") {
-                    Some(Value::String(kind)) if kind == "object" => schema.clone(),
-                    // The protocol's results are objects.
-                    _ => json!({
-                        "type": "object", "properties": { "result": schema }, "required": ["result"],
-                    }),
-                });
-                if let (Some(schema), Some(entry)) = (output, definition.as_object_mut()) {
-                    entry.insert("outputSchema".into(), schema);
-                }
-                definition
-            }
-            Self::OpenAi | Self::OpenAiResponses => json!({
+        let function = || -> Result<Value, Untellable> {
+            let function = json!({
                 "name": name,
                 "parameters": schema::openai(&tool.input_schema).map_err(fail)?,
                 // Else Responses would make every argument a required one.
                 "strict": false,
-            }),
-            Self::Anthropic => json!({
-                "name": name,
-                "input_schema": schema::anthropic(&tool.input_schema).map_err(fail)?,
-            }),
+            });
+            let description = cut(&tool.description, OPENAI_DESCRIPTION_MAX);
+            Ok(with(function, "description", description))
         };
-        let description = match self {
-            Self::Mcp | Self::Anthropic => tool.description.clone(),
-            Self::OpenAi | Self::OpenAiResponses => cut(&tool.description, OPENAI_DESCRIPTION_MAX),
-        };
-        if let Some(entry) = definition.as_object_mut()
-            && !description.is_empty()
-        {
-            entry.insert("description".into(), description.into());
-        }
-        Ok(match self {
-            Self::Mcp | Self::Anthropic => definition,
-            Self::OpenAi => json!({ "type": "function", "function": definition }),
-            Self::OpenAiResponses => {
-                if let Some(entry) = definition.as_object_mut() {
-                    entry.insert("type".into(), "function".into());
-                }
-                definition
+        match self {
+            // The very entry that `thoth serve` lists for clients that take objects only: all take those.
+            Self::Mcp => serde_json::to_value(listed::of(tool, Results::Objects))
+                .map_err(|error| fail(error.to_string())),
+            Self::OpenAi => Ok(json!({ "type": "function", "function": function()? })),
+            Self::OpenAiResponses => Ok(with(function()?, "type", "function".into())),
+            Self::Anthropic => {
+                let schema = schema::anthropic(&tool.input_schema).map_err(fail)?;
+                let definition = json!({ "name": name, "input_schema": schema });
+                Ok(with(definition, "description", tool.description.clone()))
             }
-        })
+        }
     }
+}
+
+/// An object with one member more, if that says anything.
+fn with(mut object: Value, key: &str, value: String) -> Value {
+    if let Some(entry) = object.as_object_mut()
+        && !value.is_empty()
+    {
+        entry.insert(key.into(), value.into());
+    }
+    object
 }
 
 fn cut(text: &str, most: usize) -> String {

@@ -1,19 +1,12 @@
 //! What is offered: the functions of all components under one name each, in an order that stays.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use rmcp::model::{JsonObject, Tool as Listed};
-use serde_json::{Value, json};
+use rmcp::model::Tool as Listed;
 
-use crate::tool::{Definition, Tool, inert};
+use super::listed::{self, Results};
+use crate::tool::{Definition, Tool};
 use crate::toolbox::Tools;
-
-/// The longest description that is passed on, in characters.
-const DESCRIPTION_MAX: usize = 4_000;
-
-/// The longest title, in characters.
-const TITLE_MAX: usize = 80;
 
 /// One tool as it is offered.
 #[derive(Debug)]
@@ -61,31 +54,11 @@ impl Catalog {
 
 impl Offered {
     fn new(tool: &Tool, definition: &Definition) -> Self {
-        let mut description = readable(&definition.description, DESCRIPTION_MAX);
-        if description.is_empty() {
-            description = format!("{}. Its author wrote no description.", definition.usage());
-        }
-        let input = Arc::new(object(&definition.input_schema));
-        let name = definition.name.clone();
-        let mut listed = Listed::new(name, description, input);
-        listed.title = Some(title(definition));
-        let mut listed_for_older = listed.clone();
-        let mut wraps = false;
-        if let Some(schema) = &definition.output_schema {
-            wraps = schema.get("type") != Some(&json!("object"));
-            let older = if wraps {
-                json!({ "type": "object", "properties": { "result": schema }, "required": ["result"] })
-            } else {
-                schema.clone()
-            };
-            listed.output_schema = Some(Arc::new(object(schema)));
-            listed_for_older.output_schema = Some(Arc::new(object(&older)));
-        }
         Self {
             tool: tool.clone(),
-            listed,
-            listed_for_older,
-            wraps,
+            listed: listed::of(definition, Results::Any),
+            listed_for_older: listed::of(definition, Results::Objects),
+            wraps: listed::wraps(definition),
         }
     }
 
@@ -93,43 +66,4 @@ impl Offered {
     pub(super) fn listed(&self) -> &Listed {
         &self.listed
     }
-}
-
-fn object(schema: &Value) -> JsonObject {
-    schema.as_object().cloned().unwrap_or_default()
-}
-
-/// The first sentence of the docs where it is short, else the name in words.
-fn title(definition: &Definition) -> String {
-    let docs = definition.description.trim();
-    let end = docs.find(". ").or_else(|| docs.find(".\n"));
-    let sentence = match end {
-        Some(end) => docs.get(..end).unwrap_or_default(),
-        None => docs.strip_suffix('.').unwrap_or(docs),
-    };
-    let words = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
-    if !words.is_empty() && words.chars().count() <= TITLE_MAX {
-        return inert(&words, TITLE_MAX);
-    }
-    let words = definition.name.replace('_', " ");
-    let mut letters = words.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
-}
-
-/// Text of a tool's author, with its lines, and with nothing that hides.
-fn readable(text: &str, most: usize) -> String {
-    let mut left = most;
-    let mut lines = Vec::new();
-    for line in text.lines() {
-        if left == 0 {
-            lines.push("…".to_owned());
-            break;
-        }
-        lines.push(inert(line, left));
-        left = left.saturating_sub(line.chars().count() + 1);
-    }
-    lines.join("\n").trim().to_owned()
 }

@@ -28,6 +28,10 @@ use tokio_io_timeout::TimeoutStream;
 
 use super::frame::{self, FRAME_MAX, Refused};
 use super::server::Server;
+use super::sessions::{InUse, Sessions};
+
+/// The header with the id of a session.
+const SESSION: &str = "mcp-session-id";
 
 /// Where MCP is served.
 pub const PATH: &str = "/mcp";
@@ -35,17 +39,15 @@ pub const PATH: &str = "/mcp";
 /// More connections wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 256;
 
-/// Sessions of clients that have shaken hands.
-const SESSIONS_MAX: usize = 256;
+/// Longer than any hold of a policy file, which is 30 days at most: who comes back to one finds the session
+/// in which it was held.
+const IDLE_MAX: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 const HEADERS_MAX: usize = 64;
 const HEAD_MAX: usize = 32 << 10;
 
 /// For the head of a request, and for an idle connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long a client may take to read any of an answer.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long answers under way may take once it is to end.
@@ -64,6 +66,13 @@ pub struct Http {
     pub hosts: Vec<String>,
     /// Origins of web pages that may ask. Default: none, and a request with any origin is refused.
     pub origins: Vec<String>,
+    /// How many sessions of clients that have shaken hands there are at once. Where there would be one more,
+    /// that one ends which nobody has used for longest and which has nothing under way. Default: 256.
+    pub sessions: usize,
+    /// How long a session may be silent until it ends. Default: 31 days, longer than any hold.
+    pub idle: Duration,
+    /// How long a client may take to read any of an answer, until its connection is closed. Default: 30 s.
+    pub write_timeout: Duration,
 }
 
 impl Http {
@@ -73,6 +82,9 @@ impl Http {
             token,
             hosts: Vec::new(),
             origins: Vec::new(),
+            sessions: 256,
+            idle: IDLE_MAX,
+            write_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -83,8 +95,9 @@ type Answer = Response<BoxBody<Bytes, Infallible>>;
 /// What connections share.
 struct Door {
     service: Service,
-    sessions: Arc<LocalSessionManager>,
+    sessions: Arc<Sessions>,
     token: Secret,
+    write_timeout: Duration,
 }
 
 impl Server {
@@ -92,7 +105,7 @@ impl Server {
     /// hands has a governed session of its own; requests of MCP 2026-07-28, which has no sessions, share
     /// one.
     ///
-    /// At most 256 connections and 256 sessions, 256 KiB and 10 s for a body, 30 s for a head.
+    /// At most 256 connections, 256 KiB and 10 s for a body, 30 s for a head.
     ///
     /// # Errors
     /// The token is blank, or the listener is not on a loopback address.
@@ -124,12 +137,15 @@ impl Server {
             .with_allowed_origins(http.origins)
             .enforce_origin_validation();
         config.allowed_hosts.extend(http.hosts);
-        let sessions = Arc::new(LocalSessionManager::default());
+        let mut manager = LocalSessionManager::default();
+        manager.session_config.keep_alive = Some(http.idle);
+        let manager = Arc::new(manager);
         let factory = move || Ok(ending.for_client(true));
         let door = Arc::new(Door {
-            service: StreamableHttpService::new(factory, Arc::clone(&sessions), config),
-            sessions,
+            service: StreamableHttpService::new(factory, Arc::clone(&manager), config),
+            sessions: Arc::new(Sessions::new(manager, http.sessions)),
             token: http.token,
+            write_timeout: http.write_timeout,
         });
         let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
         let mut connections = JoinSet::new();
@@ -167,7 +183,7 @@ impl Server {
 async fn connection(stream: TcpStream, door: Arc<Door>) {
     // Who asks and does not read would keep its place for ever.
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    stream.set_write_timeout(Some(door.write_timeout));
     let stopped = door.service.config.cancellation_token.clone();
     let service = service_fn(move |request| {
         let door = Arc::clone(&door);
@@ -204,6 +220,11 @@ impl Door {
             return plain(StatusCode::NOT_FOUND, "MCP is served at /mcp");
         }
         let (head, body) = request.into_parts();
+        let session = head.headers.get(SESSION).and_then(|id| id.to_str().ok());
+        let in_use = match session {
+            Some(id) => self.sessions.enter(id).await,
+            None => None,
+        };
         if head.method != Method::POST {
             // Nothing of such a request is read.
             if head.method != Method::GET && head.method != Method::DELETE {
@@ -213,7 +234,7 @@ impl Door {
                 return answer;
             }
             let request = Request::from_parts(head, Full::new(Bytes::new()));
-            return self.service.handle(request).await;
+            return holding(self.service.handle(request).await, in_use);
         }
         let body = Limited::new(body, FRAME_MAX).collect();
         let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
@@ -231,12 +252,12 @@ impl Door {
         let shakes_hands = message
             .get("method")
             .is_some_and(|name| name == "initialize");
-        if shakes_hands && self.sessions.sessions.read().await.len() >= SESSIONS_MAX {
-            let why = "too many sessions are open: end one, or wait";
+        if shakes_hands && !self.sessions.make_room().await {
+            let why = "too many sessions are in use: end one, or wait";
             return plain(StatusCode::TOO_MANY_REQUESTS, why);
         }
         let request = Request::from_parts(head, Full::new(body));
-        self.service.handle(request).await
+        holding(self.service.handle(request).await, in_use)
     }
 
     /// Whether a request shows the token, once and in its header.
@@ -251,6 +272,18 @@ impl Door {
         });
         token.is_some_and(|token| self.token.matches(token.as_bytes()))
     }
+}
+
+/// The answer of a session, which is in use until all of it is told.
+fn holding(answer: Answer, in_use: Option<InUse>) -> Answer {
+    let Some(in_use) = in_use else {
+        return answer;
+    };
+    let keep = move |frame| {
+        let _until_then = &in_use;
+        frame
+    };
+    answer.map(|body| body.map_frame(keep).boxed())
 }
 
 fn plain(status: StatusCode, why: &'static str) -> Answer {

@@ -22,7 +22,10 @@ use tokio_util::sync::CancellationToken;
 use super::frame::{self, FRAME_MAX, Refused};
 
 /// Requests under way at once; more are refused, not queued.
-const IN_FLIGHT_MAX: usize = 1_024;
+pub(super) const IN_FLIGHT_MAX: usize = 1_024;
+
+/// What is said of one that is refused for that.
+pub(super) const TOO_MANY: &str = "too many requests are under way: wait for answers";
 
 /// Answers to what was no message that wait to be written; after that nothing is read.
 const REFUSALS_MAX: usize = 16;
@@ -114,8 +117,7 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> Lines<
                 let mut welcome = Ok(());
                 self.in_flight.send_if_modified(|under_way| {
                     if under_way.len() >= IN_FLIGHT_MAX {
-                        let why = "too many requests are under way: wait for answers";
-                        welcome = Err(Refused::unwelcome(id, why));
+                        welcome = Err(Refused::unwelcome(id, TOO_MANY));
                         return false;
                     }
                     if !under_way.insert(id.clone()) {

@@ -7,12 +7,15 @@
 mod answer;
 mod approval;
 mod catalog;
+mod client;
 mod frame;
 mod held;
 mod http;
 mod lines;
+pub(crate) mod listed;
 mod progress;
 mod server;
+mod sessions;
 
 pub use http::{Http, PATH};
 pub use rmcp::transport::stdio_pipes;

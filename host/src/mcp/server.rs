@@ -12,15 +12,17 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, QuitReason, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::answer;
 use super::approval::{Asking, Held};
 use super::catalog::{Catalog, Offered};
+use super::client::{Client, Clients};
 use super::held::{Binding, Holds};
-use super::lines::Lines;
+use super::lines::{IN_FLIGHT_MAX, Lines, TOO_MANY};
 use super::progress::{self, Progress};
+use crate::budget::Budget;
 use crate::calling::{CallOptions, TraceParent};
 use crate::error::Error;
 use crate::identity::Identity;
@@ -34,6 +36,9 @@ const LIST_TTL: Duration = Duration::from_secs(60);
 
 /// How long tools may take to load before a request that needs them is told so.
 const LOADING_MAX: Duration = Duration::from_secs(300);
+
+/// How long the ends of sessions may take to be recorded.
+const ENDING_MAX: Duration = Duration::from_secs(2);
 
 /// What a model is told about this server.
 const INSTRUCTIONS: &str = "A policy service decides about every call of these tools before it runs. A call \
@@ -49,6 +54,11 @@ pub struct Options {
     /// Whether the user of the client may approve a held call, by a plain yes. Only where this process
     /// decides by a policy file. Default: no.
     pub client_approves: bool,
+    /// What each session may use: that of a client which shakes hands over HTTP, and the one that all
+    /// others share. Default: no limit.
+    pub budget: Budget,
+    /// Requests under way at once, over all clients; more are refused, not queued. Default: 1,024.
+    pub requests: usize,
 }
 
 impl Default for Options {
@@ -56,6 +66,8 @@ impl Default for Options {
         Self {
             wait: Duration::from_secs(30),
             client_approves: false,
+            budget: Budget::default(),
+            requests: IN_FLIGHT_MAX,
         }
     }
 }
@@ -77,16 +89,14 @@ impl Default for Options {
 #[derive(Debug, Clone)]
 pub struct Server {
     pub(super) shared: Arc<Shared>,
-    /// The session of one client, where it has one of its own.
-    own: OnceLock<Arc<Session>>,
+    /// Whom it serves; none where that is nobody yet.
+    client: Option<Arc<Client>>,
     /// Set once the client is told of changes.
     listens: Arc<OnceLock<()>>,
     /// Whether a client that shakes hands gets a session of its own.
     sessions: bool,
-    /// Cancelled when the client is gone.
+    /// Cancelled when the client is gone, at the latest when nobody serves it any more.
     gone: CancellationToken,
-    /// Which it is at the latest when nobody serves it any more.
-    _served: Option<Arc<DropGuard>>,
 }
 
 #[derive(Debug)]
@@ -94,7 +104,10 @@ pub(super) struct Shared {
     pub(super) runtime: Runtime,
     identity: Identity,
     /// The session of clients that have none.
-    session: Arc<Session>,
+    session: Session,
+    clients: Clients,
+    /// For requests that are under way.
+    room: Semaphore,
     catalog: watch::Sender<Option<Arc<Catalog>>>,
     pub(super) holds: Holds,
     pub(super) options: Options,
@@ -113,7 +126,11 @@ impl Server {
             .build();
         let about = Implementation::new("thoth", env!("CARGO_PKG_VERSION"));
         let shared = Shared {
-            session: Arc::new(runtime.session(identity.clone())),
+            session: runtime
+                .session(identity.clone())
+                .with_budget(options.budget),
+            clients: Clients::default(),
+            room: Semaphore::new(options.requests.min(Semaphore::MAX_PERMITS)),
             runtime: runtime.clone(),
             identity,
             catalog: watch::Sender::new(None),
@@ -125,11 +142,10 @@ impl Server {
         };
         Ok(Self {
             shared: Arc::new(shared),
-            own: OnceLock::new(),
+            client: None,
             listens: Arc::default(),
             sessions: false,
             gone: CancellationToken::new(),
-            _served: None,
         })
     }
 
@@ -182,15 +198,30 @@ impl Server {
         served
     }
 
+    /// Ends it: what is under way for clients is stopped, and the log says of every session that it
+    /// ended. That is waited for at most two seconds.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves ends unrecorded.
+    pub async fn end(self) {
+        self.gone.cancel();
+        let Self { shared, client, .. } = self;
+        drop(client);
+        let ended = async {
+            shared.clients.all_gone().await;
+            shared.session.record_end().await;
+        };
+        let _elapsed = tokio::time::timeout(ENDING_MAX, ended).await;
+    }
+
     /// The server as one client sees it.
     pub(super) fn for_client(&self, sessions: bool) -> Self {
         let gone = self.gone.child_token();
         Self {
             shared: Arc::clone(&self.shared),
-            own: OnceLock::new(),
+            client: Some(Arc::new(self.shared.clients.welcome(gone.clone()))),
             listens: Arc::default(),
             sessions,
-            _served: Some(Arc::new(gone.clone().drop_guard())),
             gone,
         }
     }
@@ -200,8 +231,15 @@ impl Server {
         self.gone.clone()
     }
 
-    fn session(&self) -> &Arc<Session> {
-        self.own.get().unwrap_or(&self.shared.session)
+    fn session(&self) -> &Session {
+        let own = self.client.as_ref().and_then(|client| client.session());
+        own.unwrap_or(&self.shared.session)
+    }
+
+    /// Room for one request, until it is answered.
+    fn room(&self) -> Result<SemaphorePermit<'_>, ErrorData> {
+        let room = self.shared.room.try_acquire();
+        room.map_err(|_| ErrorData::new(ErrorCode::INVALID_REQUEST, TOO_MANY, None))
     }
 
     /// What is offered, once it is loaded.
@@ -337,10 +375,14 @@ impl ServerHandler for Server {
         request: InitializeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
-        if self.sessions {
-            let session = self.shared.runtime.session(self.shared.identity.anew());
-            // A second handshake does not begin a second history.
-            let _is_first = self.own.set(Arc::new(session));
+        if let Some(client) = self.client.as_ref().filter(|_| self.sessions) {
+            let Shared {
+                runtime,
+                identity,
+                options,
+                ..
+            } = &*self.shared;
+            client.begin(|| runtime.session(identity.anew()).with_budget(options.budget));
         }
         context.peer.set_peer_info(request.clone());
         self.negotiate_initialize(&request)
@@ -351,6 +393,7 @@ impl ServerHandler for Server {
         _request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        let _room = self.room()?;
         let (progress, listener) = progress::of(&context);
         let catalog = tokio::select! {
             catalog = listener.during(self.catalog(&progress)) => catalog?,
@@ -368,6 +411,7 @@ impl ServerHandler for Server {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        let _room = self.room()?;
         let (progress, listener) = progress::of(&context);
         let work = self.governed(request, &context, &progress);
         // Dropped, the call stops, and an event says so.
@@ -412,6 +456,7 @@ impl ServerHandler for Server {
 
     /// Clients of 2026-07-28 are told where they listen.
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let _room = self.room()?;
         let mut catalog = self.shared.catalog.subscribe();
         loop {
             tokio::select! {

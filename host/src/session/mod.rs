@@ -33,6 +33,9 @@ pub const HISTORY: usize = 128;
 /// How long a hold is waited for where the policy service does not say.
 pub const HOLD_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
+/// How long the end of a session waits for the last events of calls.
+const GIVEN_UP_MAX: Duration = Duration::from_secs(1);
+
 /// Between two questions about a hold: this long at first, then longer, up to [`POLL_MAX`].
 pub(crate) const POLL_MIN: Duration = Duration::from_millis(250);
 pub(crate) const POLL_MAX: Duration = Duration::from_secs(5);
@@ -140,17 +143,27 @@ impl Session {
         self
     }
 
-    /// Ends the session: the log says so, if it began. A session that is dropped ends without that.
+    /// Ends the session: the log says so, if it began, after what calls that were given up have to say.
+    /// A session that is dropped ends without that.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the end recorded or not.
     pub async fn end(self) {
-        if self.begun.get().is_some() {
-            // An end that is not recorded is the same as a process that was killed.
-            let scope = self.now(&CallOptions::default());
-            let recorder = self.runtime.governors().recorder();
-            let _ = recorder.session(&scope, Edge::End, json!({})).await;
+        self.record_end().await;
+    }
+
+    /// As [`Self::end`], where others have the session as well and make no call any more.
+    pub(crate) async fn record_end(&self) {
+        if self.begun.get().is_none() {
+            return;
         }
+        // Other sessions may have calls under way, and those are not waited for.
+        let given_up = self.runtime.governors().recorder().all_ended();
+        let _elapsed = tokio::time::timeout(GIVEN_UP_MAX, given_up).await;
+        // An end that is not recorded is the same as a process that was killed.
+        let scope = self.now(&CallOptions::default());
+        let recorder = self.runtime.governors().recorder();
+        let _ = recorder.session(&scope, Edge::End, json!({})).await;
     }
 
     /// Lets the log say that the session begins, before its first call. If that cannot be recorded the

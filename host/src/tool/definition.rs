@@ -1,6 +1,7 @@
 //! What an agent needs to know to call a tool.
 
 use serde_json::Value;
+use thoth_grants::Annotations;
 use thoth_values::{Export, Function};
 
 /// A tool as an agent sees it.
@@ -17,6 +18,8 @@ pub struct Definition {
     pub output_schema: Option<Value>,
     /// The function behind it; none where the component names its tools itself.
     pub export: Option<Export>,
+    /// What the operator says about it. A component says none of that about itself.
+    pub annotations: Annotations,
 }
 
 impl Definition {
@@ -27,6 +30,7 @@ impl Definition {
             input_schema: function.input_schema(),
             output_schema: Some(function.output_schema()),
             export: Some(function.export.clone()),
+            annotations: Annotations::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use thoth_egress::{Policy, Secrets};
 use thoth_files::Folders;
-use thoth_grants::{Grants, Keep};
+use thoth_grants::{Grants, Keep, ToolAnnotations};
 use thoth_transport::{OneShot, Origin};
 
 use super::Limits;
@@ -26,6 +26,8 @@ pub struct Grant {
     /// What the names of its tools begin with: with `crm`, `search` is `crm_search` to everybody, the
     /// policy included.
     pub prefix: Option<String>,
+    /// What clients are told about its tools, besides what they are for.
+    pub annotations: ToolAnnotations,
 }
 
 impl fmt::Debug for Grant {
@@ -65,6 +67,7 @@ impl Powers {
             keep,
             secrets,
             prefix: _,
+            annotations: _,
         } = grant;
         let keeper = Keeper::new(keep, secrets.clone());
         let environment = grants

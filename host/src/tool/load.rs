@@ -108,6 +108,7 @@ impl Loader {
             refused,
             entry,
             prefix: grant.prefix.clone(),
+            annotations: grant.annotations.clone(),
             engine: self.engine.clone(),
             grants: grant.grants.clone(),
             powers: Powers::new(grant, self.ca_file.as_deref(), self.enforcer.clone())?,
@@ -120,7 +121,8 @@ impl Loader {
                 Ok(definition)
             });
             let definitions: Result<_, String> = definitions.collect();
-            loaded.define(definitions.map_err(fail)?);
+            let defined = definitions.and_then(|definitions| loaded.define(definitions));
+            defined.map_err(fail)?;
         }
         Ok(Tool(Arc::new(loaded)))
     }
@@ -148,13 +150,27 @@ impl Loaded {
         own.unwrap_or(offered)
     }
 
-    pub(super) fn define(&mut self, definitions: Vec<Definition>) {
+    /// Takes what it offers, and adds what its operator says about that.
+    pub(super) fn define(&mut self, mut definitions: Vec<Definition>) -> Result<(), String> {
+        let names: Vec<&str> = definitions.iter().map(|tool| tool.name.as_str()).collect();
+        if let Some((name, line)) = self.annotations.unknown(&names) {
+            return Err(format!(
+                "line {line} of the configuration names its function `{}`, and it has none of that \
+                 name; there is: {}",
+                inert(name, 80),
+                inert(&names.join(", "), 2_000),
+            ));
+        }
+        for definition in &mut definitions {
+            definition.annotations = self.annotations.of(&definition.name);
+        }
         self.by_name = definitions
             .iter()
             .enumerate()
             .map(|(at, definition)| (definition.name.clone(), at))
             .collect();
         self.definitions = definitions;
+        Ok(())
     }
 }
 

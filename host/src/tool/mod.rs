@@ -9,6 +9,7 @@ mod effects;
 mod egress;
 mod files;
 mod grant;
+mod inert;
 mod keep;
 mod limits;
 mod load;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use thoth_grants::Grants;
+use thoth_grants::{Grants, ToolAnnotations};
 use thoth_values::{Function, Refused};
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
@@ -37,10 +38,10 @@ pub use self::definition::Definition;
 pub(crate) use self::effects::{Act, Effect, Effects, Later};
 pub use self::grant::Grant;
 use self::grant::Powers;
+pub use self::inert::{inert, is_hidden};
 pub(crate) use self::keep::Keeper;
 pub use self::limits::Limits;
 pub(crate) use self::load::{Loader, blocking};
-pub use self::output::{inert, is_hidden};
 pub(crate) use self::provider::INTERFACE as PROVIDER;
 use self::provider::bindings::ToolProviderPre;
 use self::state::ToolState;
@@ -64,6 +65,7 @@ struct Loaded {
     refused: Vec<Refused>,
     entry: Entry,
     prefix: Option<String>,
+    annotations: ToolAnnotations,
     engine: Engine,
     grants: Grants,
     powers: Powers,

@@ -38,8 +38,9 @@ impl Tool {
         let Entry::Provider(pre) = &self.0.entry else {
             return Ok(self);
         };
+        let component = self.0.name.clone();
         let fail = |why: String| Error::Load {
-            name: self.0.name.clone(),
+            name: component.clone(),
             why,
         };
         let limits = &self.0.powers.limits;
@@ -92,7 +93,7 @@ impl Tool {
             definitions.push(definition);
         }
         if let Some(loaded) = std::sync::Arc::get_mut(&mut self.0) {
-            loaded.define(definitions);
+            loaded.define(definitions).map_err(fail)?;
         }
         Ok(self)
     }
@@ -160,6 +161,7 @@ fn definition(tool: wit_tool::Definition) -> Result<Definition, String> {
         name: tool.name,
         description: tool.description.chars().take(4_096).collect(),
         export: None,
+        annotations: Default::default(),
     })
 }
 

@@ -91,6 +91,7 @@ impl Toolbox {
                     keep: tool.keep,
                     secrets: secrets.clone(),
                     prefix: tool.prefix.clone(),
+                    annotations: tool.annotations.clone(),
                 }))
             }),
         }

@@ -1,5 +1,6 @@
 //! `Session::dispatch`: a model's wish, a governed call, and the message that answers.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -18,20 +19,22 @@ struct Bed {
 
 impl Bed {
     async fn new() -> Self {
+        let components = ["docs-search", "ledger", "provider"].map(tool);
+        Self::with(POLICY, &components).await
+    }
+
+    async fn with(policy: impl AsRef<Path>, components: &[PathBuf]) -> Self {
         let state = tempfile::tempdir().unwrap();
         let runtime = Runtime::builder()
-            .policy_file(POLICY)
+            .policy_file(policy.as_ref())
             .compiler(Jail::InProcess)
             .cache_dir(thoth_tests::tools::scratch().join("cache"))
             .state_dir(state.path())
             .build()
             .await
             .unwrap();
-        let toolbox = ["docs-search", "ledger", "provider"]
-            .into_iter()
-            .fold(Toolbox::new(Config::default()), |toolbox, name| {
-                toolbox.place(tool(name))
-            });
+        let toolbox = Toolbox::new(Config::default());
+        let toolbox = components.iter().fold(toolbox, Toolbox::place);
         let tools = toolbox.load(&runtime).await.unwrap();
         assert!(tools.refused().is_empty());
         Self {
@@ -226,4 +229,63 @@ async fn a_block_that_is_no_call_is_answered_with_an_error() {
         assert_eq!(object(text)["outcome"], "failed", "{request}: {answer}");
     }
     assert_eq!(bed.session.history(), [""; 0]);
+}
+
+/// A component with a function that gives its own name back.
+fn named(folder: &Path, file: &str, name: &str) -> PathBuf {
+    let (path, length) = (folder.join(file), name.len());
+    let function = name.replace('_', "-");
+    let text = format!(
+        r#"(component
+          (core module $m
+            (memory (export "memory") 1)
+            (data (i32.const 16) "{name}")
+            (func (export "name") (result i32)
+              (i32.store (i32.const 0) (i32.const 16))
+              (i32.store (i32.const 4) (i32.const {length}))
+              (i32.const 0)))
+          (core instance $i (instantiate $m))
+          (alias core export $i "memory" (core memory $memory))
+          (func (export "{function}") (result string)
+            (canon lift (core func $i "name") (memory $memory))))"#
+    );
+    std::fs::write(&path, wat::parse_str(text).unwrap()).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_that_is_called_as_a_longer_one_is_told_does_not_get_its_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.cedar");
+    let all = r#"@id("all") permit (principal, action == Action::"call", resource);"#;
+    std::fs::write(&policy, all).unwrap();
+    // A part of a name in WIT begins with a letter, and a digest may not.
+    let long = ('a'..='z')
+        .map(|last| format!("pays_{}{last}", "x".repeat(70)))
+        .find(|long| Dialect::Anthropic.name(long).as_bytes()[32].is_ascii_lowercase())
+        .unwrap();
+    let short = Dialect::Anthropic.name(&long);
+    let components = [
+        named(folder.path(), "long.wasm", &long),
+        named(folder.path(), "short.wasm", &short),
+    ];
+    let bed = Bed::with(policy, &components).await;
+    for dialect in [
+        Dialect::Anthropic,
+        Dialect::OpenAi,
+        Dialect::OpenAiResponses,
+    ] {
+        assert_ne!(dialect.name(&long), dialect.name(&short));
+    }
+    for own in [&long, &short] {
+        let told = Dialect::Anthropic.name(own);
+        let [anthropic, chat, responses] = bed.each(&told, json!({})).await;
+        for text in [
+            &anthropic["content"],
+            &chat["content"],
+            &responses["output"],
+        ] {
+            assert_eq!(object(text), own.as_str(), "{told}");
+        }
+    }
 }

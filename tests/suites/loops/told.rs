@@ -198,7 +198,7 @@ async fn tools_and_answers_are_of_the_packages_own_types() {
         "openai_responses_answers": answers[2],
     });
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/suites/loops/validate.py");
-    let output = python.run(&program, &given.to_string());
+    let output = python.run(&program, &[], &given.to_string());
     let stdout = String::from_utf8_lossy(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stdout.starts_with("valid "), "{stdout}{stderr}");

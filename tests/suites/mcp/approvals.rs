@@ -1,10 +1,13 @@
 //! Held calls: how a client's user is reached, and that nothing but the policy service's word runs one.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
 use serde_json::{Value, json};
-use thoth_tests::{Answer, Faultd, Mcp, Site, Thoth, mcp};
+use thoth_tests::{Answer, Faultd, Mcp, Site, Thoth, mcp, tool};
 
 use super::scene::{
-    SANG, able, by_policy, by_service, decide, large_transfer, plain, report, thoth,
+    SANG, able, by_policy, by_service, decide, large_transfer, outcome, plain, report, thoth,
 };
 
 const PAGE: &str = "https://approve.example/h1";
@@ -247,6 +250,37 @@ fn a_client_of_2025_asks_its_user_while_the_call_waits() {
     service.hold(Answer::resolved("h1", "ALLOW"));
     let result = client.answer(id)["result"].clone();
     assert_eq!(result["content"][0]["text"], format!("{SANG}a"));
+}
+
+#[test]
+fn an_answer_that_comes_too_late_does_not_stop_what_runs() {
+    let (thoth, service) = (thoth(), holding());
+    // The tool is at work from its request until its answer.
+    let site = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", site.local_addr().unwrap());
+    let serve = thoth.command("serve").arg(tool("fetcher"));
+    let serve = serve.args(["--enforcer-url", &service.url(), "--session-id", "s"]);
+    let serve = serve.args(["--allow-net", &format!("{origin}/* GET allow-private")]);
+    let mut client = able(serve, "2025-11-25", json!({"elicitation": {"url": {}}}));
+    let id = client.request(
+        "tools/call",
+        json!({"name": "fetch_json", "arguments": {"url": format!("{origin}/a")}}),
+    );
+    let asked = client.find(|message| message["method"] == "elicitation/create");
+    service.hold(Answer::resolved("h1", "ALLOW"));
+    let (mut request, _) = site.accept().unwrap();
+    let mut head = [0; 16];
+    request.read_exact(&mut head).unwrap();
+    assert!(head.starts_with(b"GET /a"));
+    client.send(&json!({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "decline"}}));
+    // Whatever that would do is done once the next message was answered.
+    client.call("tools/list", json!({}));
+    assert!(client.seen(|message| message["id"] == id).is_empty());
+    let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    request.write_all(answer.as_bytes()).unwrap();
+    let result = client.answer(id)["result"].clone();
+    assert_eq!(outcome(&result)["outcome"], "completed", "{result}");
+    assert_eq!(result["content"][0]["text"], "{}");
 }
 
 #[test]

@@ -13,22 +13,43 @@ use super::scene::{SANG, by_service, thoth};
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// A server on a free port.
-struct Served {
+pub(crate) struct Served {
     url: String,
-    _running: Running,
+    running: Running,
 }
 
 impl Served {
-    fn start(thoth: &Thoth, service: &Faultd) -> Self {
+    pub(crate) fn start(thoth: &Thoth, service: &Faultd) -> Self {
+        Self::with(thoth, service, &[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn with(thoth: &Thoth, service: &Faultd, flags: &[&str]) -> Self {
         let token = thoth.file("token", format!("{TOKEN}\n"));
         let serve = by_service(thoth, service).args(["--http", "127.0.0.1:0", "--token-file"]);
-        let mut running = serve.arg(token).spawn();
+        let mut running = serve.arg(token).args(flags).spawn();
         let line = running.stderr_line(|line| line.contains("serving MCP at"));
         let url = line.rsplit(' ').next().unwrap();
         Self {
             url: url.strip_suffix("/mcp").unwrap().to_owned(),
-            _running: running,
+            running,
         }
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub(crate) fn stop(self) {
+        self.running.interrupt();
+        self.running.wait().assert_code(0);
+    }
+
+    /// Ends a session.
+    pub(crate) fn close(&self, session: &str) -> u16 {
+        let bearer = bearer();
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("mcp-session-id", session),
+        ];
+        client::request(&self.url, "DELETE", "/mcp", &headers, b"").status
     }
 
     fn post(&self, headers: &[(&str, &str)], body: &Value) -> Response {
@@ -69,8 +90,38 @@ fn message(response: &Response) -> Value {
         .unwrap_or_else(|| panic!("no message: {response:?}"))
 }
 
+/// Shakes hands as 2025-11-25 does, and gives the session's id.
+pub(crate) fn session(served: &Served) -> String {
+    let bearer = bearer();
+    let own = ("authorization", bearer.as_str());
+    let response = served.post(&[own], &hello());
+    let hello = message(&response);
+    assert_eq!(hello["result"]["protocolVersion"], "2025-11-25");
+    let id = response.header("mcp-session-id").unwrap().to_owned();
+    let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
+    let accepted = served.post(&[own, ("mcp-session-id", &id)], &ready);
+    assert_eq!(accepted.status, 202);
+    id
+}
+
+/// A call in a session.
+pub(crate) fn sing_in(served: &Served, session: &str) -> Value {
+    let call = json!({
+        "jsonrpc": "2.0",
+        "id": 2,
+        "method": "tools/call",
+        "params": {"name": "sing", "arguments": {"note": "b"}},
+    });
+    let bearer = bearer();
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("mcp-session-id", session),
+    ];
+    message(&served.post(&headers, &call))
+}
+
 /// A call as 2026-07-28 has it: no session, and headers that say what it is.
-fn sing(served: &Served, note: &str) -> Value {
+pub(crate) fn sing_without_session(served: &Served, note: &str) -> Value {
     let body = json!({
         "jsonrpc": "2.0",
         "id": 7,
@@ -177,33 +228,17 @@ fn a_session_of_2025_and_a_request_of_2026_are_governed_alike() {
     let (thoth, service) = (thoth(), Faultd::start());
     let served = Served::start(&thoth, &service);
     assert_eq!(
-        sing(&served, "a")["result"]["structuredContent"],
+        sing_without_session(&served, "a")["result"]["structuredContent"],
         format!("{SANG}a")
     );
-    let bearer = bearer();
-    let own = ("authorization", bearer.as_str());
-    let mut sessions = Vec::new();
-    for _ in 0..2 {
-        let response = served.post(&[own], &hello());
-        let hello = message(&response);
-        assert_eq!(hello["result"]["protocolVersion"], "2025-11-25");
-        let id = response.header("mcp-session-id").unwrap().to_owned();
-        let session = [own, ("mcp-session-id", id.as_str())];
-        let ready = json!({"jsonrpc": "2.0", "method": "notifications/initialized"});
-        assert_eq!(served.post(&session, &ready).status, 202);
-        let call = json!({
-            "jsonrpc": "2.0",
-            "id": 2,
-            "method": "tools/call",
-            "params": {"name": "sing", "arguments": {"note": "b"}},
-        });
-        let answer = message(&served.post(&session, &call));
+    let sessions = [session(&served), session(&served)];
+    for session in &sessions {
+        let answer = sing_in(&served, session);
         assert_eq!(
             answer["result"]["content"][0]["text"],
             format!("{SANG}b"),
             "{answer}"
         );
-        sessions.push(id);
     }
     let asked = service.requests_to(Site::Enforce);
     let governed: std::collections::HashSet<String> = asked
@@ -221,12 +256,12 @@ fn a_held_call_is_told_over_http_too() {
     service.enforce(Answer::step_up("h1").with("reason", "a human decides"));
     service.hold(Answer::resolved("h1", "ALLOW"));
     let served = Served::start(&thoth, &service);
-    let first = sing(&served, "a");
+    let first = sing_without_session(&served, "a");
     assert_eq!(
         first["result"]["_meta"]["thoth/outcome"]["outcome"], "pending",
         "{first}"
     );
-    let second = sing(&served, "a");
+    let second = sing_without_session(&served, "a");
     assert_eq!(
         second["result"]["structuredContent"],
         format!("{SANG}a"),

@@ -1,7 +1,9 @@
 //! What a client is told about each outcome, and what it is offered.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
-use thoth_tests::{Faultd, Mcp, Reply, Site, mcp, tool};
+use thoth_tests::{Faultd, Mcp, Reply, Site, Thoth, mcp, tool, tools};
 
 use super::scene::{SANG, by_policy, by_service, outcome, plain, report, thoth};
 
@@ -43,6 +45,72 @@ fn tools_are_listed_by_name_with_schemas_and_docs() {
     assert!(search.get("annotations").is_none(), "{search}");
     let again = client.call("tools/list", json!({}))["result"].clone();
     assert_eq!(list, again);
+}
+
+/// `thoth serve` of what a configuration names.
+fn configured(thoth: &Thoth, tools: &str) -> PathBuf {
+    let policy = tools::workspace().join("host/examples/policy.cedar");
+    let text = format!("policy = \"{}\"\n{tools}", policy.display());
+    thoth.file("thoth.toml", text)
+}
+
+#[test]
+fn annotations_are_the_operators_and_both_lists_tell_the_same() {
+    let thoth = thoth();
+    let mut text = String::new();
+    for name in ["ledger", "docs-search"] {
+        let component = tool(name);
+        text += &format!("[tools.{name}]\ncomponent = \"{}\"\n", component.display());
+        if name == "ledger" {
+            text += "annotations = { openWorldHint = false }\n\
+                functions.balance = { annotations = { title = \"See\", readOnlyHint = true } }\n\
+                functions.transfer = { annotations = { destructiveHint = true, idempotentHint = false } }\n";
+        }
+    }
+    let config = configured(&thoth, &text);
+    let run = thoth
+        .bare()
+        .args(["tools", "--format", "mcp", "--config"])
+        .arg(&config)
+        .run();
+    run.assert_code(0);
+    let mut told: Vec<Value> = serde_json::from_str(&run.stdout).unwrap();
+    told.sort_by_key(|tool| tool["name"].as_str().unwrap().to_owned());
+    let mut client = plain(thoth.command("serve").arg("--config").arg(&config));
+    let list = client.call("tools/list", json!({}))["result"]["tools"].clone();
+    assert_eq!(list, json!(told));
+    let [balance, close, read, .., transfer] = told.as_slice() else {
+        panic!("{told:?}");
+    };
+    assert_eq!(
+        balance["annotations"],
+        json!({"title": "See", "readOnlyHint": true, "openWorldHint": false})
+    );
+    assert_eq!(balance["title"], "See");
+    assert_eq!(close["annotations"], json!({"openWorldHint": false}));
+    assert!(read.get("annotations").is_none(), "{read}");
+    assert_eq!(
+        transfer["annotations"],
+        json!({"destructiveHint": true, "idempotentHint": false, "openWorldHint": false})
+    );
+}
+
+#[test]
+fn a_function_that_is_not_there_is_an_error_with_its_line() {
+    let thoth = thoth();
+    let component = tool("ledger");
+    let text = format!(
+        "[tools.ledger]\ncomponent = \"{}\"\n[tools.ledger.functions.transfr]\nannotations.readOnlyHint = true\n",
+        component.display()
+    );
+    let config = configured(&thoth, &text);
+    let mut client = Mcp::start(thoth.command("serve").arg("--config").arg(config));
+    let why = "line 4 of the configuration names its function `transfr`";
+    let line = client.stderr_line(|line| line.contains(why));
+    assert!(
+        line.ends_with("there is: transfer, balance, close_books"),
+        "{line}"
+    );
 }
 
 #[test]

@@ -6,6 +6,10 @@ use percent_encoding::percent_decode_str;
 use super::ApiError;
 use crate::page::{self, Asset};
 
+/// What stands in a path for the tenant without a name: no part of a path is empty. A tenant that is
+/// called so is written `%2D`.
+pub(crate) const NO_TENANT: &str = "-";
+
 /// An endpoint with what its path says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Route {
@@ -55,6 +59,9 @@ impl Route {
     pub(crate) fn find(method: &Method, path: &str) -> Result<Self, ApiError> {
         let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
         let tenant = |segment: &str| {
+            if segment == NO_TENANT {
+                return Ok(String::new());
+            }
             let decoded = percent_decode_str(segment).decode_utf8();
             decoded
                 .map(|tenant| tenant.into_owned())

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{is_loopback_authority, serve, serve_in_turns};
+use super::{Whom, is_loopback_authority, serve, serve_to};
 use crate::{Enforcer, Options, Policy, Store};
 
 struct Served {
@@ -35,7 +35,8 @@ async fn served_in(turns: Semaphore) -> Served {
     let shutdown = async {
         let _ = stopped.await;
     };
-    let ended = tokio::spawn(serve_in_turns(
+    let ended = tokio::spawn(serve_to(
+        Whom::All,
         listener,
         Arc::new(enforcer),
         turns,

@@ -38,6 +38,9 @@ tenant = "local"
 agent = "agent"
 # user = "sam"
 
+# What a session may use: that of one client, or of one call on the command line.
+# session = { calls = 1000, time = "1h", fuel = 1_000_000_000_000 }
+
 # Secrets stay in the host: a tool that is granted one names it in a header, as {{secret:github}}.
 # [secrets.github]
 # file = "/run/secrets/github"
@@ -48,6 +51,12 @@ const NO_TOOL: &str = r#"
 # [tools.fetcher]
 # component = "fetcher.wasm"
 # limits = { time = "10s", memory = "64MiB" }
+# annotations = { readOnlyHint = true, openWorldHint = true }
+"#;
+
+const ANNOTATIONS: &str = r#"# What MCP clients are told of the nature of its tools, and of one of them; also `idempotentHint`:
+# annotations = { readOnlyHint = true, openWorldHint = false }
+# functions.TOOL = { annotations = { title = "What people read", readOnlyHint = false, destructiveHint = true } }
 "#;
 
 const NETWORK: &str = r#"# It can ask for the network. What it may reach, and that the enforcer decides about each request:
@@ -79,6 +88,9 @@ pub(super) fn configuration(components: &[Found]) -> String {
             "[tools.{label}]\ncomponent = {}\n# limits = {{ time = \"10s\", memory = \"64MiB\" }}\n",
             json!(component.path)
         );
+        if let Some(tool) = component.tools.first() {
+            text.push_str(&ANNOTATIONS.replace("TOOL", tool));
+        }
         if component.imports("wasi:http/outgoing-handler") {
             text.push_str(&NETWORK.replace("LABEL", &label));
         }

@@ -214,3 +214,29 @@ fn the_oldest_session_ends_when_there_are_too_many() {
     assert_eq!(list(&sessions[1]), StatusCode::OK);
     assert_eq!(list(&sessions[32]), StatusCode::OK);
 }
+
+#[test]
+fn a_tenant_without_a_name_and_one_that_is_a_dash_each_have_a_path() {
+    let enforcer = enforcer();
+    for (tenant, path) in [("", "-"), ("-", "%2D")] {
+        let url = enforcer.approval_url(tenant, "hold_x").unwrap();
+        assert!(
+            url.ends_with(&format!("/{path}/thoth/approvals/hold_x")),
+            "{url}"
+        );
+        let mut asked = go_body(
+            "transfer",
+            json!({"to_account": "b", "amount_cents": 5_000_000}),
+        );
+        asked["tenant_id"] = tenant.into();
+        asked["identity_binding"]["tenant_id"] = tenant.into();
+        let (status, held) = send(&enforcer, "POST", "/v1/enforce", &asked.to_string());
+        assert_eq!(status, StatusCode::OK, "{held}");
+        let token = held["hold_token"].as_str().unwrap();
+        for other in ["-", "%2D"] {
+            let wanted = format!("/{other}/thoth/approvals/{token}");
+            let (status, row) = approve(&enforcer, "GET", &wanted, "");
+            assert_eq!(status == StatusCode::OK, other == path, "{wanted}: {row}");
+        }
+    }
+}

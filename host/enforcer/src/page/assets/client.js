@@ -41,8 +41,9 @@ export function close() {
   localStorage.removeItem(KEY);
 }
 
+// A path cannot have a part without characters, so `-` stands for the tenant without a name.
 function path(approval) {
-  const tenant = encodeURIComponent(approval.tenant_id);
+  const tenant = encodeURIComponent(approval.tenant_id).replaceAll("-", "%2D") || "-";
   return `/${tenant}/thoth/approvals/${encodeURIComponent(approval.id)}`;
 }
 

@@ -102,7 +102,8 @@ function facts(approval) {
 
 function who(approval) {
   const user = approval.user_id ? [" for ", inline("b", approval.user_id)] : " for nobody in particular";
-  return el("p.caller", {}, inline("b", approval.agent_id), " of ", inline("b", approval.tenant_id), user);
+  const tenant = approval.tenant_id ? [" of ", inline("b", approval.tenant_id)] : "";
+  return el("p.caller", {}, inline("b", approval.agent_id || "an agent without a name"), tenant, user);
 }
 
 function prefix(digest) {

@@ -1,0 +1,99 @@
+//! The sessions of clients that have shaken hands over HTTP: how many there are, and which one goes when
+//! there is no room for another.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rmcp::transport::streamable_http_server::session::SessionManager as _;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use tokio::time::Instant;
+
+/// The sessions of one server.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    open: Arc<LocalSessionManager>,
+    most: usize,
+    used: Mutex<HashMap<Arc<str>, Used>>,
+}
+
+/// When a session was used last, and how many of its requests are under way.
+#[derive(Debug)]
+struct Used {
+    last: Instant,
+    under_way: usize,
+}
+
+/// A request of a session that is under way.
+#[derive(Debug)]
+pub(super) struct InUse {
+    sessions: Arc<Sessions>,
+    id: Arc<str>,
+}
+
+impl Sessions {
+    pub(super) fn new(open: Arc<LocalSessionManager>, most: usize) -> Self {
+        Self {
+            open,
+            most,
+            used: Mutex::default(),
+        }
+    }
+
+    /// Notes that a request of a session is under way, for as long as what comes back lives.
+    pub(super) async fn enter(self: &Arc<Self>, id: &str) -> Option<InUse> {
+        let open = self.open.sessions.read().await;
+        let (id, _) = open.get_key_value(id)?;
+        let mut used = self.used();
+        let entry = used.entry(Arc::clone(id)).or_insert_with(Used::now);
+        entry.under_way += 1;
+        Some(InUse {
+            sessions: Arc::clone(self),
+            id: Arc::clone(id),
+        })
+    }
+
+    /// Makes room for one more: where there is none, the session ends that nobody has used for longest.
+    /// `false` where all of them have something under way.
+    pub(super) async fn make_room(&self) -> bool {
+        let oldest = {
+            let open = self.open.sessions.read().await;
+            let mut used = self.used();
+            used.retain(|id, _| open.contains_key(id));
+            if open.len() < self.most {
+                return true;
+            }
+            for id in open.keys() {
+                used.entry(Arc::clone(id)).or_insert_with(Used::now);
+            }
+            let idle = used.iter().filter(|(_, used)| used.under_way == 0);
+            let oldest = idle.min_by_key(|(_, used)| used.last);
+            oldest.map(|(id, _)| Arc::clone(id))
+        };
+        match oldest {
+            Some(id) => self.open.close_session(&id).await.is_ok(),
+            None => false,
+        }
+    }
+
+    fn used(&self) -> MutexGuard<'_, HashMap<Arc<str>, Used>> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Used {
+    fn now() -> Self {
+        Self {
+            last: Instant::now(),
+            under_way: 0,
+        }
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        if let Some(used) = self.sessions.used().get_mut(&self.id) {
+            used.under_way = used.under_way.saturating_sub(1);
+            used.last = Instant::now();
+        }
+    }
+}

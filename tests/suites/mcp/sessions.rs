@@ -1,0 +1,147 @@
+//! A client's session: what it may use, and that the log has its end.
+
+use serde_json::{Value, json};
+use thoth_tests::{Faultd, Site, Thoth};
+
+use super::http::{Served, session, sing_in, sing_without_session};
+use super::scene::{by_service, plain, report, thoth};
+
+/// The session of each record of this kind, as the log has them.
+fn logged(thoth: &Thoth, kind: &str) -> Vec<String> {
+    let run = thoth.bare().args(["log", "export", "--state-dir"]);
+    let run = run.arg(thoth.state_dir()).run();
+    let records = run.assert_code(0).stdout.lines();
+    let records = records.map(|line| serde_json::from_str::<Value>(line).unwrap());
+    records
+        .filter(|record| record["event_type"] == kind)
+        .map(|record| record["session_id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn a_call_beyond_the_budget_is_refused_with_its_cause_and_nobody_is_asked() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let config = thoth.file("thoth.toml", "session = { calls = 2 }\n");
+    let serve = by_service(&thoth, &service).arg("--config").arg(config);
+    let mut client = plain(serve);
+    for _ in 0..2 {
+        assert_eq!(client.tool("sing", json!({"note": "a"}))["isError"], false);
+    }
+    let report = report(&client.tool("sing", json!({"note": "a"})));
+    assert_eq!(report["cause"], "budget");
+    assert!(
+        report["reason"]
+            .as_str()
+            .unwrap()
+            .contains("budget of 2 calls is used up"),
+        "{report}"
+    );
+    assert_eq!(service.requests_to(Site::Enforce).len(), 2);
+}
+
+#[test]
+fn time_and_fuel_are_counted_and_a_flag_counts_before_the_configuration() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let config = thoth.file("thoth.toml", "session = { calls = 1 }\n");
+    for (flag, value, reason) in [
+        ("--session-fuel", "1", "1 units of fuel"),
+        ("--session-time", "1ms", "1ms for running tools"),
+    ] {
+        let serve = by_service(&thoth, &service).arg("--config").arg(&config);
+        let mut client = plain(serve.args(["--session-calls", "1000", flag, value]));
+        let mut refused = Value::Null;
+        // One call may use less than a millisecond.
+        for _ in 0..100 {
+            let result = client.tool("sing", json!({"note": "a"}));
+            if result["isError"] == true {
+                refused = report(&result);
+                break;
+            }
+        }
+        assert_eq!(refused["cause"], "budget", "{flag}: {refused}");
+        let said = refused["reason"].as_str().unwrap();
+        assert!(said.contains(reason), "{flag}: {said}");
+    }
+}
+
+#[test]
+fn each_session_over_http_has_a_budget_of_its_own() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let served = Served::with(&thoth, &service, &["--session-calls", "1"]);
+    let cause = |answer: &Value| answer["result"]["_meta"]["thoth/outcome"]["cause"].clone();
+    for _ in 0..2 {
+        let session = session(&served);
+        assert_eq!(cause(&sing_in(&served, &session)), Value::Null);
+        assert_eq!(cause(&sing_in(&served, &session)), "budget");
+    }
+    // Requests of 2026-07-28 share one.
+    assert_eq!(cause(&sing_without_session(&served, "a")), Value::Null);
+    assert_eq!(cause(&sing_without_session(&served, "b")), "budget");
+}
+
+#[test]
+fn the_log_has_the_end_of_a_session_when_its_client_goes_away() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let mut client = plain(by_service(&thoth, &service).args(["--session-id", "s-1"]));
+    client.tool("sing", json!({"note": "a"}));
+    let _end = client.end();
+    assert_eq!(logged(&thoth, "SESSION_END"), ["s-1"]);
+    // One that never called never began.
+    let client = plain(by_service(&thoth, &service).args(["--session-id", "s-2"]));
+    let _end = client.end();
+    assert_eq!(logged(&thoth, "SESSION_END"), ["s-1"]);
+}
+
+#[test]
+fn the_log_has_the_end_of_a_session_that_is_closed_and_of_all_when_the_server_stops() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let served = Served::start(&thoth, &service);
+    let (closed, open) = (session(&served), session(&served));
+    sing_in(&served, &closed);
+    assert_eq!(served.close(&closed), 202);
+    // It is recorded after the answer: the log is asked until it is.
+    let begun = std::time::Instant::now();
+    while logged(&thoth, "SESSION_END").is_empty() {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60));
+    }
+    sing_in(&served, &open);
+    sing_without_session(&served, "a");
+    served.stop();
+    let (mut begun, mut ended) = (
+        logged(&thoth, "SESSION_START"),
+        logged(&thoth, "SESSION_END"),
+    );
+    assert_eq!(ended[0], begun[0]);
+    begun.sort();
+    ended.sort();
+    assert_eq!(begun, ended);
+    assert_eq!(ended.len(), 3);
+}
+
+#[test]
+fn the_end_of_a_session_is_after_the_end_of_what_it_had_under_way() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let mut client = plain(by_service(&thoth, &service));
+    let params = json!({
+        "name": "tarpit", "arguments": {"note": "x"}, "_meta": {"progressToken": "t"},
+    });
+    client.request("tools/call", params);
+    client.find(|message| message["params"]["message"] == "running");
+    let _end = client.end();
+    let run = thoth.bare().args(["log", "export", "--state-dir"]);
+    let run = run.arg(thoth.state_dir()).run();
+    let kinds: Vec<Value> = run
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["event_type"].clone())
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "SESSION_START",
+            "TOOL_CALL_PRE",
+            "TOOL_CALL_POST",
+            "SESSION_END"
+        ]
+    );
+}
