@@ -114,6 +114,12 @@ impl Plain {
         functions
     }
 
+    /// What the Thoth host makes of the functions.
+    pub(crate) fn listing(&self) -> thoth_values::Listing {
+        let docs = thoth_values::Docs::read(&[]);
+        thoth_values::list(&self.component.component_type(), engine(), &docs)
+    }
+
     /// Calls a function: `name` or `interface#name`.
     pub(crate) fn call(&mut self, export: &str, arguments: &[Val]) -> wasmtime::Result<Vec<Val>> {
         let (interface, name) = match export.split_once('#') {
