@@ -15,6 +15,8 @@ mod cases;
 mod matrix;
 #[path = "hosts/parts.rs"]
 mod parts;
+#[path = "hosts/third_party.rs"]
+mod third_party;
 
 use cases::{Expected, TIMEOUT, cases};
 use serde_json::json;

@@ -179,8 +179,8 @@ async fn cause(governor: &mut Instance) -> Option<String> {
     Some(told["cause"].as_str().unwrap().to_owned())
 }
 
-/// Rows that a plain host's HTTP library decides about before the governor sees anything: of a length
-/// and chunks in one answer it takes the chunks, as RFC 9112 allows, and hides the length.
+/// A row that a plain host decides about: of a length and chunks in one answer it takes the chunks, as
+/// RFC 9112 allows, and does not show that there were any. That the length is theirs, the governor sees.
 fn is_hidden(row: &matrix::Row) -> bool {
     row.name().contains("length and chunks")
 }

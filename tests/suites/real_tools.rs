@@ -39,6 +39,7 @@ in_each_language! {
     inspect_names_the_tools_and_what_they_could_ask_for
     a_document_is_fetched_where_it_is_granted
     a_folder_is_read_where_it_is_granted
+    wrapped_it_refuses_where_its_governor_has_nobody_to_ask
 }
 
 fn call(language: Language, tool: &str, arguments: &Value, grants: &[String]) -> Run {
@@ -178,4 +179,32 @@ fn a_folder_is_read_where_it_is_granted(language: Language) {
     ] {
         assert_eq!(with("read_text", path).json(5)["cause"], "tool_error");
     }
+}
+
+/// This host keeps `THOTH_*` to itself, so the governor that travels with the tool has nobody to ask,
+/// whatever the host's own policy permits and grants.
+fn wrapped_it_refuses_where_its_governor_has_nobody_to_ask(language: Language) {
+    let thoth = Thoth::new(env!("CARGO_BIN_EXE_thoth"));
+    let policy = thoth.file("policy.cedar", POLICY);
+    let governed = thoth.path("governed.wasm");
+    let wrap = thoth.bare().arg("wrap").arg(fetcher(language));
+    wrap.arg("-o").arg(&governed).run().assert_code(0);
+
+    let web = Web::start();
+    let rule = format!("{}/v1/* GET allow-private", web.origin());
+    let asked = json!({ "url": format!("{}/v1/items.json", web.origin()) });
+    let call = thoth
+        .call(&governed)
+        .arg("fetch_json")
+        .arg(asked.to_string());
+    let run = call
+        .args(["--allow-net", &rule])
+        .arg("--policy")
+        .arg(policy);
+    let run = run.run();
+    let refusal = run.json(5)["error"].as_str().unwrap().to_owned();
+    let refusal: Value = serde_json::from_str(&refusal).unwrap();
+    assert_eq!(refusal["outcome"], "refused", "{run}");
+    assert_eq!(refusal["cause"], "configuration", "{run}");
+    assert_eq!(web.connections(), 0, "it ran");
 }

@@ -98,6 +98,7 @@ fn inspect_knows_a_wrapped_component_and_whether_it_is_intact() {
     assert_eq!(seen["wrapped"]["integrity"], "intact");
     assert_eq!(seen["wrapped"]["governor"], report["parts"]["governor"]);
     assert_eq!(seen["wrapped"]["governor_is_built_in"], true);
+    assert_eq!(seen["wrapped"]["adapter"], report["parts"]["adapter"]);
     assert_eq!(seen["sha256"], report["sha256"]);
     let names: Vec<&Value> = seen["tools"]
         .as_array()
@@ -111,6 +112,11 @@ fn inspect_knows_a_wrapped_component_and_whether_it_is_intact() {
     let page = &run.assert_code(0).stdout;
     assert!(
         page.contains("\nwrapped by thoth ") && page.contains("\n  intact\n"),
+        "{page}"
+    );
+    let adapter = report["parts"]["adapter"]["sha256"].as_str().unwrap();
+    assert!(
+        page.contains(&format!("\n  adapter sha256:{adapter}\n")),
         "{page}"
     );
 

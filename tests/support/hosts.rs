@@ -93,6 +93,9 @@ impl Caller {
                 for (name, value) in vars {
                     command.args(["--env", &format!("{name}={value}")]);
                 }
+                if component.extension().is_some_and(|of| of == "cwasm") {
+                    command.arg("--allow-precompiled");
+                }
                 command.args(["--invoke", invocation.wave]).arg(component);
                 command
             }
@@ -119,6 +122,28 @@ impl Caller {
         };
         output(command.envs(vars.iter().copied()))
     }
+}
+
+/// The component as machine code for [`Caller::Wasmtime`], compiled once for each content: a whole engine
+/// of JavaScript takes longer to compile than to run.
+///
+/// # Panics
+///
+/// If wasmtime is not here, or does not compile it.
+#[must_use]
+pub fn compiled(component: &Path) -> PathBuf {
+    static BUSY: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = BUSY.lock().unwrap_or_else(PoisonError::into_inner);
+    let output = component.with_extension("cwasm");
+    let stamp = output.with_extension("cwasm.of");
+    let content = fs::read(component).expect("the component");
+    if !output.is_file() || !fs::read(&stamp).is_ok_and(|before| before == content) {
+        let mut command = Command::new(wasmtime().unwrap_or_else(|why| panic!("{why}")));
+        command.arg("compile").arg(component).arg("-o").arg(&output);
+        run(&mut command).unwrap_or_else(|why| panic!("{why}"));
+        fs::write(stamp, content).expect("a stamp");
+    }
+    output
 }
 
 /// A server in a process of its own. It is stopped, with all it started, when this is dropped.

@@ -1,7 +1,8 @@
 //! Memory for one call: whatever is allocated, by the canonical ABI for strings and lists that are
 //! passed in or by Rust, lies behind what came before it, and all of it is free when the call is over.
 //!
-//! An instance of a component is never entered while it is in a call, so one arena is enough.
+//! One arena is enough: by a rule of the component model, an instance is not entered while it is in a
+//! call; a host traps where somebody tries, before anything here runs.
 //!
 //! It is for wasm alone, and empty elsewhere.
 #![cfg(target_family = "wasm")]

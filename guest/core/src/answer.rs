@@ -188,6 +188,13 @@ fn check_headers(response: &Response) -> Result<(), Flaw> {
             return Err(Flaw::new(Cause::Protocol, reason));
         }
     }
+    // Where a host shows how the body was framed. Two ways at once are two answers to two readers.
+    let has_length = response.values("content-length").next().is_some();
+    let mut codings = response.values("transfer-encoding");
+    if codings.any(|coding| has_length || !coding.trim_ascii().eq_ignore_ascii_case(b"chunked")) {
+        let reason = "the policy service's answer is framed in more ways than one";
+        return Err(Flaw::new(Cause::Protocol, reason));
+    }
     let mut types = response.values("content-type");
     match (types.next(), types.next()) {
         (Some(media_type), None) if is_json(media_type) => Ok(()),

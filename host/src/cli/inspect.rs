@@ -144,6 +144,7 @@ impl Wrapped {
             "component": seal.map(|seal| &seal.component),
             "governor": seal.map(|seal| &seal.governor),
             "governor_is_built_in": seal.map(Self::is_known),
+            "adapter": seal.map(|seal| &seal.adapter),
             "sees_environment": seal.map(|seal| &seal.keep_env),
         })
     }
@@ -157,8 +158,11 @@ impl Wrapped {
                 } else {
                     "not one that this thoth knows"
                 };
+                let adapter = seal.adapter.as_ref().map_or_else(String::new, |adapter| {
+                    format!("  adapter sha256:{}\n", inert(&adapter.sha256, 64))
+                });
                 format!(
-                    "\nwrapped by thoth {}\n  governor sha256:{}, {whose}\n  component sha256:{}\n",
+                    "\nwrapped by thoth {}\n  governor sha256:{}, {whose}\n{adapter}  component sha256:{}\n",
                     inert(&seal.thoth, 40),
                     inert(&seal.governor.sha256, 64),
                     inert(&seal.component.sha256, 64),

@@ -216,10 +216,14 @@ impl Report {
             self.seal.governor.bytes,
             self.seal.governor.sha256,
         );
-        if self.seal.adapter.is_none() {
-            out.push_str("\nevery HTTP request is governed; one that is refused is answered with 403 or 503\n");
-        } else {
-            out.push_str("\ngoverned, and what a refused call does\n");
+        match &self.seal.adapter {
+            None => out.push_str(
+                "\nevery HTTP request is governed; one that is refused is answered with 403 or 503\n",
+            ),
+            Some(adapter) => out.push_str(&format!(
+                "  an adapter made from {} bytes (sha256:{})\n\ngoverned, and what a refused call does\n",
+                adapter.bytes, adapter.sha256
+            )),
         }
         for function in &self.functions {
             let denial = match &function.denial {

@@ -49,6 +49,8 @@ mod docs;
 mod function;
 mod glossary;
 mod integer;
+#[cfg(test)]
+mod interpreted;
 mod lift;
 pub mod limits;
 mod listing;

@@ -159,12 +159,12 @@ fn payload(shape: Option<&Shape>) -> BoxedStrategy<Option<Box<Val>>> {
     }
 }
 
-fn typed() -> impl Strategy<Value = (Shape, Val)> {
+pub(crate) fn typed() -> impl Strategy<Value = (Shape, Val)> {
     shapes().prop_flat_map(|shape| (Just(shape.clone()), vals(&shape)))
 }
 
 /// As a nested value, so that a `result` is an object too.
-fn lifted(shape: &Shape, val: &Val, max: usize) -> Result<Value, LiftError> {
+pub(crate) fn lifted(shape: &Shape, val: &Val, max: usize) -> Result<Value, LiftError> {
     let tuple = Shape::Tuple(vec![shape.clone()]);
     match lift(Some(&tuple), &[Val::Tuple(vec![val.clone()])], max)? {
         Lifted::Completed(json) => Ok(json[0].clone()),
@@ -172,7 +172,7 @@ fn lifted(shape: &Shape, val: &Val, max: usize) -> Result<Value, LiftError> {
     }
 }
 
-fn lowered(shape: &Shape, json: &Value) -> Result<Val, crate::Misfit> {
+pub(crate) fn lowered(shape: &Shape, json: &Value) -> Result<Val, crate::Misfit> {
     let parameters = members(vec![shape.clone()]);
     Ok(lower(&parameters, &json!({"item_n0": json}))?.remove(0))
 }
@@ -292,13 +292,13 @@ fn places(json: &Value, at: String, out: &mut Vec<String>) {
 
 /// How a value is made to be another.
 #[derive(Clone, Copy, Debug)]
-enum Change {
+pub(crate) enum Change {
     Replace,
     Add,
     Remove,
 }
 
-fn strangers() -> impl Strategy<Value = Value> {
+pub(crate) fn strangers() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(json!(null)),
         Just(json!(true)),
@@ -321,6 +321,29 @@ fn strangers() -> impl Strategy<Value = Value> {
         Just(json!(["item_n0", "item_n0"])),
         Just(json!({"item_n0": 1})),
     ]
+}
+
+/// A value with something of it changed.
+pub(crate) fn changed(mut json: Value, place: Index, change: Change, stranger: Value) -> Value {
+    let mut all = Vec::new();
+    places(&json, String::new(), &mut all);
+    let spot = json.pointer_mut(place.get::<String>(&all)).unwrap();
+    match (change, spot) {
+        (Change::Add, Value::Object(object)) => {
+            object.insert("stranger".to_owned(), stranger);
+        }
+        (Change::Remove, Value::Object(object)) => {
+            object.retain(|key, _| key != "item_n0" && key != "val");
+        }
+        (Change::Add, Value::Array(items)) => items.push(stranger),
+        (Change::Remove, Value::Array(items)) => drop(items.pop()),
+        (_, spot) => *spot = stranger,
+    }
+    json
+}
+
+pub(crate) fn changes() -> impl Strategy<Value = Change> {
+    prop::sample::select(vec![Change::Replace, Change::Add, Change::Remove])
 }
 
 proptest! {
@@ -360,21 +383,9 @@ proptest! {
     #[test]
     fn the_schema_and_lowering_agree(
         (shape, val) in typed(), place in any::<Index>(), stranger in strangers(),
-        change in prop::sample::select(vec![Change::Replace, Change::Add, Change::Remove]),
+        change in changes(),
     ) {
-        let mut json = lifted(&shape, &val, usize::MAX).unwrap();
-        let mut all = Vec::new();
-        places(&json, String::new(), &mut all);
-        let spot = json.pointer_mut(place.get::<String>(&all)).unwrap();
-        match (change, spot) {
-            (Change::Add, Value::Object(object)) => {
-                object.insert("stranger".to_owned(), stranger);
-            }
-            (Change::Remove, Value::Object(object)) => object.retain(|key, _| key != "item_n0" && key != "val"),
-            (Change::Add, Value::Array(items)) => items.push(stranger),
-            (Change::Remove, Value::Array(items)) => drop(items.pop()),
-            (_, spot) => *spot = stranger,
-        }
+        let json = changed(lifted(&shape, &val, usize::MAX).unwrap(), place, change, stranger);
         let schema = schema(&shape);
         let lowered = lowered(&shape, &json);
         // JSON Schema cannot say that text is base64.

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, sync::OnceLock};
 
-use thoth_tests::{tool as bare, tools::scratch};
+use thoth_tests::{Language, fetcher, tool as bare, tools::scratch};
 use thoth_wrap::{Integrity, Options, front, verify, wrap};
 
 const PORTABLE: &[u8] = include_bytes!(env!("THOTH_PORTABLE_GOVERNOR_WASM"));
@@ -18,6 +18,14 @@ pub(crate) fn tool() -> PathBuf {
         keep("governed_choir.wasm", &wrapped.bytes)
     };
     TOOL.get_or_init(make).clone()
+}
+
+/// The tool `fetcher` as the toolchain of a language makes it, governed.
+pub(crate) fn third_party(language: Language) -> PathBuf {
+    let component = fs::read(fetcher(language)).unwrap();
+    let wrapped = wrap(&component, PORTABLE, &Options::default()).unwrap();
+    assert_eq!(verify(&wrapped.bytes, &wrapped.seal), Integrity::Intact);
+    keep(&format!("governed_{language:?}.wasm"), &wrapped.bytes)
 }
 
 /// An HTTP service, governed.

@@ -82,6 +82,14 @@ pub(super) fn broken_http() -> Vec<Row> {
         ),
         row(
             "F14",
+            "chunks of another length",
+            Reply::bytes(format!(
+                "{HEAD}content-length: 21\r\ntransfer-encoding: chunked\r\n\r\n14\r\n{ALLOW}\r\n0\r\n\r\n"
+            )),
+            protocol,
+        ),
+        row(
+            "F14",
             "two lengths",
             Reply::bytes(format!(
                 "{HEAD}content-length: 20\r\ncontent-length: 500\r\n\r\n{ALLOW}"

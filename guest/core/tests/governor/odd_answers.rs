@@ -40,6 +40,25 @@ fn blanks_around_a_header_field_do_not_count() {
 }
 
 #[test]
+fn an_answer_framed_in_more_ways_than_one_is_none() {
+    let allow = r#"{"decision":"ALLOW"}"#;
+    let (chunked, gzip) = (
+        ("transfer-encoding", "chunked"),
+        ("transfer-encoding", "gzip, chunked"),
+    );
+    for headers in [
+        &[JSON, ("content-length", "20"), chunked][..],
+        &[JSON, gzip],
+        &[JSON, chunked, gzip],
+    ] {
+        let refusal = refused(answer(200, headers, allow));
+        assert_eq!(refusal.cause, Cause::Protocol, "{headers:?}");
+    }
+    let mut fake = Fake::answering(answer(200, &[JSON, chunked], allow));
+    assert!(matches!(wrap(&mut fake), Outcome::Completed(_)));
+}
+
+#[test]
 fn a_body_over_the_limit_is_named_as_such_before_it_is_read() {
     let body = format!(r#"{{"decision":"ALLOW","x":"{}"}}"#, "x".repeat(262_144));
     let refusal = refused(ok(&body));

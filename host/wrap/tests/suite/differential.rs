@@ -1,7 +1,10 @@
 //! A governed component gives what the bare one gives, for any values: where the call is allowed, and
-//! where the governor answers with the very arguments that it was asked about.
+//! where the governor answers with the very arguments that it was asked about. The governor is told the
+//! same JSON as in the Thoth host.
 
 use fastrand::Rng;
+use serde_json::Value;
+use thoth_values::{Function, Lifted};
 use thoth_wrap::{Options, wrap};
 use wasmtime::component::{Type, Val};
 
@@ -115,7 +118,8 @@ fn same(tool: &[u8], rule: &str) {
     let mut bare = Plain::new(tool, &[]);
     let mut governed = Plain::new(&wrapped.bytes, &[("GATE", rule)]);
     let mut rng = Rng::with_seed(0x7407);
-    let mut calls = 0;
+    let listing = bare.listing();
+    let mut calls = Vec::new();
     for (export, parameters) in bare.functions() {
         if export == "surroundings" {
             continue;
@@ -127,14 +131,38 @@ fn same(tool: &[u8], rule: &str) {
                 .call(&export, &arguments)
                 .unwrap_or_else(|error| panic!("{export} {arguments:?}: {error:?}"));
             assert_eq!(got, expected, "{export} of {arguments:?}");
-            calls += 1;
+            calls.push((export.clone(), arguments, got));
         }
     }
+    assert!(calls.len() >= 4 * ROUNDS);
     let notes = governed.notes();
-    let count = |what: &str| notes.lines().filter(|line| line.starts_with(what)).count();
-    assert_eq!(count("check "), calls);
-    assert_eq!(count("done ") + count("failed "), calls);
-    assert!(calls >= 4 * ROUNDS);
+    let lines: Vec<&str> = notes.lines().collect();
+    assert_eq!(lines.len(), 2 * calls.len());
+    for ((export, arguments, results), lines) in calls.iter().zip(lines.chunks(2)) {
+        let mut functions = listing.functions.iter();
+        let function = functions.find(|function| function.export.to_string() == *export);
+        told(function.unwrap(), arguments, results, lines);
+    }
+}
+
+/// The governor was told of a call what the Thoth host would have told.
+fn told(function: &Function, arguments: &[Val], results: &[Val], lines: &[&str]) {
+    let [asked, ended] = lines else {
+        panic!("{lines:?}")
+    };
+    let asked = asked.strip_prefix(&format!("check {} ", function.name));
+    let asked: Value = serde_json::from_str(asked.unwrap()).unwrap();
+    assert_eq!(function.lower(&asked).unwrap(), arguments, "{asked}");
+    let (how, told) = match function.lift(results, usize::MAX).unwrap() {
+        Lifted::Completed(json) => ("done", json),
+        Lifted::ToolError(json) => ("failed", json),
+    };
+    // Its ticket comes between.
+    let [ended_how, _, ended] = ended.splitn(3, ' ').collect::<Vec<_>>()[..] else {
+        panic!("{ended}")
+    };
+    let ended: Value = serde_json::from_str(ended).unwrap();
+    assert_eq!((ended_how, ended), (how, told));
 }
 
 /// A value of that type, with the odd ones often among them. No NaN: it is not equal to itself.

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 use thoth_tests::tool;
 use thoth_wrap::Options;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
-use wasmtime::component::{Component, Instance, Linker, ResourceTable, Type, Val};
+use wasmtime::component::{Component, Func, Instance, Linker, ResourceTable, Type, Val};
+use wasmtime::error::Context as _;
 use wasmtime::{Config, Engine, Store, StoreContextMut, StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -30,6 +31,19 @@ struct State {
     wasi: WasiCtx,
     table: ResourceTable,
     limits: StoreLimits,
+    /// What is called where a component calls an import beyond WASI.
+    back: Option<Func>,
+}
+
+/// An import beyond WASI.
+fn call_back(
+    store: StoreContextMut<'_, State>,
+    _: ComponentFunc,
+    _: &[Val],
+    _: &mut [Val],
+) -> wasmtime::Result<()> {
+    let back = store.data().back.context("nobody calls it")?;
+    back.call(store, &[], &mut [])
 }
 
 impl WasiView for State {
@@ -55,7 +69,7 @@ impl Plain {
         let component = Component::new(engine(), component).unwrap();
         let mut linker = Linker::new(engine());
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
-        // What a test component imports beyond WASI is never called.
+        // What a test component imports beyond WASI is called by few of them.
         for (name, import) in component.component_type().imports(engine()) {
             if let ComponentItem::ComponentInstance(instance) = import.ty
                 && !name.starts_with("wasi:")
@@ -63,10 +77,7 @@ impl Plain {
                 let mut linked = linker.instance(name).unwrap();
                 for (item, export) in instance.exports(engine()) {
                     if let ComponentItem::ComponentFunc(_) = export.ty {
-                        let never = |_: StoreContextMut<'_, State>, _, _: &[Val], _: &mut [Val]| {
-                            Err(wasmtime::Error::msg("nobody calls it"))
-                        };
-                        linked.func_new(item, never).unwrap();
+                        linked.func_new(item, call_back).unwrap();
                     }
                 }
             }
@@ -80,6 +91,7 @@ impl Plain {
                 wasi: wasi.build(),
                 table: ResourceTable::new(),
                 limits: StoreLimitsBuilder::new().memory_size(4 << 20).build(),
+                back: None,
             },
         );
         store.limiter(|state| &mut state.limits);
@@ -114,8 +126,27 @@ impl Plain {
         functions
     }
 
+    /// What the Thoth host makes of the functions.
+    pub(crate) fn listing(&self) -> thoth_values::Listing {
+        let docs = thoth_values::Docs::read(&[]);
+        thoth_values::list(&self.component.component_type(), engine(), &docs)
+    }
+
     /// Calls a function: `name` or `interface#name`.
     pub(crate) fn call(&mut self, export: &str, arguments: &[Val]) -> wasmtime::Result<Vec<Val>> {
+        let function = self.function(export);
+        let mut results = vec![Val::Bool(false); function.ty(&self.store).results().len()];
+        function.call(&mut self.store, arguments, &mut results)?;
+        Ok(results)
+    }
+
+    /// Calls a function without parameters whenever the component calls what it imports.
+    pub(crate) fn on_import_call(&mut self, export: &str) {
+        let function = self.function(export);
+        self.store.data_mut().back = Some(function);
+    }
+
+    fn function(&mut self, export: &str) -> Func {
         let (interface, name) = match export.split_once('#') {
             Some((interface, name)) => (Some(interface), name),
             None => (None, export),
@@ -129,10 +160,7 @@ impl Plain {
             .instance
             .get_export_index(&mut self.store, interface.as_ref(), name)
             .unwrap();
-        let function = self.instance.get_func(&mut self.store, index).unwrap();
-        let mut results = vec![Val::Bool(false); function.ty(&self.store).results().len()];
-        function.call(&mut self.store, arguments, &mut results)?;
-        Ok(results)
+        self.instance.get_func(&mut self.store, index).unwrap()
     }
 
     /// What was written to stderr: the test gate's notes.

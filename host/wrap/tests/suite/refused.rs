@@ -62,6 +62,21 @@ fn names_of_the_governor_are_refused() {
 }
 
 #[test]
+fn an_environment_in_two_versions_is_refused() {
+    // One of them would be the host's, with the governor's key in it.
+    let refusal = refusal(&component(
+        "package a:b; \
+         world w { \
+            import wasi:cli/environment@0.2.0; import wasi:cli/environment@0.3.0; export f: func(); } \
+         package wasi:cli@0.2.0 { \
+            interface environment { get-environment: func() -> list<tuple<string, string>>; } } \
+         package wasi:cli@0.3.0 { \
+            interface environment { get-environment: func() -> list<tuple<string, string>>; } }",
+    ));
+    assert!(refusal.contains("in two versions of WASI"), "{refusal}");
+}
+
+#[test]
 fn what_has_nothing_to_govern_is_refused() {
     let refusal = refusal(&component(
         "package a:b; world w { export i: interface { type t = u8; } }",
