@@ -144,6 +144,7 @@ impl Wrapped {
             "component": seal.map(|seal| &seal.component),
             "governor": seal.map(|seal| &seal.governor),
             "governor_is_built_in": seal.map(Self::is_known),
+            "http": seal.and_then(|seal| seal.front.as_ref()).map(|front| front.kind),
             "sees_environment": seal.map(|seal| &seal.keep_env),
         })
     }
