@@ -43,6 +43,7 @@ fn build() -> PathBuf {
         "guest/interpreter",
         "guest/json",
         "guest/shell",
+        "guest/wasi",
         "Cargo.toml",
         "Cargo.lock",
     ] {

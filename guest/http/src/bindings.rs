@@ -12,7 +12,7 @@
 // Of WASI's interfaces the bindings are in the `wasip2` crate.
 wit_bindgen::generate!({
     world: "thoth:http/http-governor",
-    path: ["../incoming/wit", "wit"],
+    path: [env!("WASI_WIT"), "../incoming/wit", "wit"],
     with: {
         "wasi:clocks/monotonic-clock@0.2.12": wasip2::clocks::monotonic_clock,
         "wasi:io/error@0.2.12": wasip2::io::error,

@@ -10,8 +10,8 @@
 )]
 
 wit_bindgen::generate!({
-    world: "incoming",
-    path: "wit",
+    world: "thoth:incoming/incoming",
+    path: [env!("WASI_WIT"), "wit"],
     with: {
         "wasi:clocks/monotonic-clock@0.2.12": wasip2::clocks::monotonic_clock,
         "wasi:io/error@0.2.12": wasip2::io::error,
