@@ -3,8 +3,8 @@
 //! Making one is `thoth_wrap`'s, which is here under its own names.
 
 pub use thoth_wrap::{
-    Answer, Denial, Digest, Error, ErrorMap, Fronted, Governed, Integrity, Options, Refusal, Seal,
-    Wrapped, error_map, front, seal, verify, wrap,
+    Answer, Denial, Digest, Error, ErrorMap, Front, Fronted, Governed, Integrity, Kind, Options,
+    Refusal, Seal, Wrapped, error_map, front, seal, verify, wrap,
 };
 
 /// The governor that travels with a component, as this version builds it.

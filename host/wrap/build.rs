@@ -1,17 +1,18 @@
-//! Builds the core modules that go into a wrapped component and hands their paths to the crate, which
+//! Builds what goes into a wrapped component and hands their paths to the crate, which
 //! embeds them.
 //!
-//! `THOTH_ADAPTER_WASM` and `THOTH_ENVIRONMENT_WASM` name ready modules instead, for packagers who build
-//! them themselves.
+//! `THOTH_ADAPTER_WASM`, `THOTH_ENVIRONMENT_WASM` and `THOTH_INCOMING_WASM` name ready files instead, for
+//! packagers who build them themselves.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The packages, and the variables that name their modules.
-const MODULES: [(&str, &str); 2] = [
+/// The packages, and the variables that name what they build.
+const MODULES: [(&str, &str); 3] = [
     ("thoth_adapter", "THOTH_ADAPTER_WASM"),
     ("thoth_environment", "THOTH_ENVIRONMENT_WASM"),
+    ("thoth_incoming", "THOTH_INCOMING_WASM"),
 ];
 
 fn main() {
@@ -36,8 +37,13 @@ fn build() -> PathBuf {
     for source in [
         "guest/adapter",
         "guest/arena",
+        "guest/core",
         "guest/environment",
+        "guest/incoming",
         "guest/interpreter",
+        "guest/json",
+        "guest/shell",
+        "guest/wasi",
         "Cargo.toml",
         "Cargo.lock",
     ] {
@@ -51,6 +57,7 @@ fn build() -> PathBuf {
         .current_dir(&workspace)
         .args(["build", "--package", "thoth-adapter"])
         .args(["--package", "thoth-environment"])
+        .args(["--package", "thoth-incoming"])
         .args(["--profile", "governor", "--target", "wasm32-wasip2"])
         .arg("--target-dir")
         .arg(&target);

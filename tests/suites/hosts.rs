@@ -8,11 +8,15 @@
     clippy::indexing_slicing
 )]
 
+#[path = "hosts/bodies.rs"]
+mod bodies;
 #[path = "hosts/cases.rs"]
 mod cases;
 #[path = "matrix/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "a little of it")]
 mod matrix;
+#[path = "hosts/mcp.rs"]
+mod mcp;
 #[path = "hosts/parts.rs"]
 mod parts;
 #[path = "hosts/third_party.rs"]
@@ -60,12 +64,13 @@ fn assert_outcome(host: &str, case: &str, expected: Expected, said: &str, result
     }
 }
 
-fn vars(url: &str) -> [(&str, &str); 4] {
+fn vars(url: &str) -> [(&str, &str); 5] {
     [
         ("THOTH_API_URL", url),
         ("THOTH_API_KEY", "thoth_test_k"),
         ("THOTH_TIMEOUT", TIMEOUT),
         ("THOTH_STEP_UP_WAIT", "1s"),
+        ("THOTH_BODY_TIMEOUT", "2s"),
     ]
 }
 
@@ -190,4 +195,49 @@ fn requests_are_governed_in_jco_serve() {
 #[test]
 fn requests_are_governed_in_wash_dev() {
     requests_are_governed_in(Server::Wash);
+}
+
+#[test]
+fn mcp_calls_are_governed_in_wasmtime_serve() {
+    mcp::calls_are_governed_in(Server::Wasmtime);
+}
+
+#[test]
+fn mcp_messages_are_read_strictly_in_wasmtime_serve() {
+    mcp::messages_are_read_strictly_in(Server::Wasmtime);
+}
+
+#[test]
+fn bodies_are_told_about_or_stream_in_wasmtime_serve() {
+    bodies::are_told_about_or_stream_in(Server::Wasmtime);
+}
+
+#[test]
+fn mcp_calls_are_governed_in_jco_serve() {
+    mcp::calls_are_governed_in(Server::Jco);
+}
+
+#[test]
+fn mcp_messages_are_read_strictly_in_jco_serve() {
+    mcp::messages_are_read_strictly_in(Server::Jco);
+}
+
+#[test]
+fn bodies_are_told_about_or_stream_in_jco_serve() {
+    bodies::are_told_about_or_stream_in(Server::Jco);
+}
+
+#[test]
+fn mcp_calls_are_governed_in_wash_dev() {
+    mcp::calls_are_governed_in(Server::Wash);
+}
+
+#[test]
+fn mcp_messages_are_read_strictly_in_wash_dev() {
+    mcp::messages_are_read_strictly_in(Server::Wash);
+}
+
+#[test]
+fn bodies_are_told_about_or_stream_in_wash_dev() {
+    bodies::are_told_about_or_stream_in(Server::Wash);
 }

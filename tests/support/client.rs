@@ -116,8 +116,8 @@ pub fn exchange(authority: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn parse(answer: &[u8]) -> Option<Response> {
-    let text = String::from_utf8_lossy(answer);
-    let (head, body) = text.split_once("\r\n\r\n")?;
+    let (head, body) = split(answer, b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(head);
     let mut lines = head.split("\r\n");
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
     let headers: Vec<(String, String)> = lines
@@ -128,8 +128,9 @@ fn parse(answer: &[u8]) -> Option<Response> {
     let body = if chunked {
         unchunk(body)?
     } else {
-        body.to_owned()
+        body.to_vec()
     };
+    let body = String::from_utf8_lossy(&body).into_owned();
     Some(Response {
         status,
         headers,
@@ -137,15 +138,22 @@ fn parse(answer: &[u8]) -> Option<Response> {
     })
 }
 
-fn unchunk(mut rest: &str) -> Option<String> {
-    let mut body = String::new();
+fn unchunk(mut rest: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
     loop {
-        let (size, after) = rest.split_once("\r\n")?;
+        let (size, after) = split(rest, b"\r\n")?;
+        let size = std::str::from_utf8(size).ok()?;
         let size = usize::from_str_radix(size.trim(), 16).ok()?;
         if size == 0 {
             return Some(body);
         }
-        body.push_str(after.get(..size)?);
+        body.extend(after.get(..size)?);
         rest = after.get(size + 2..)?;
     }
+}
+
+/// What is before and after the first of these bytes.
+fn split<'a>(bytes: &'a [u8], by: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = bytes.windows(by.len()).position(|window| window == by)?;
+    Some((bytes.get(..at)?, bytes.get(at + by.len()..)?))
 }

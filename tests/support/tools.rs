@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Every tool under `tests/tools`; a folder's name is its package's name.
-pub const TOOLS: [&str; 16] = [
+pub const TOOLS: [&str; 17] = [
     "canary",
     "choir",
     "docs-search",
@@ -19,6 +19,7 @@ pub const TOOLS: [&str; 16] = [
     "hostile",
     "http-canary",
     "ledger",
+    "mcp-canary",
     "needy",
     "provider",
     "rogue-governor",

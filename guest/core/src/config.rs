@@ -106,6 +106,12 @@ pub enum ConfigError {
     /// A wait for a human that is too long.
     #[error("THOTH_STEP_UP_WAIT is `{0}`: give at most 1h")]
     StepUpWaitRange(String),
+    /// A wait for a request's body that is not a duration.
+    #[error("THOTH_BODY_TIMEOUT: {0}")]
+    BodyTimeout(DurationError),
+    /// A wait for a request's body out of range.
+    #[error("THOTH_BODY_TIMEOUT is `{0}`: give more than 0s and at most 10m")]
+    BodyTimeoutRange(String),
     /// A switch that is neither on nor off.
     #[error("{0} is neither yes nor no: write 1 or 0")]
     Flag(&'static str),

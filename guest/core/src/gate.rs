@@ -18,7 +18,7 @@ use crate::line::{Cleared, Line, Step};
 use crate::permit::Permit;
 use crate::ports::{Outside, Recorder, Waiting};
 use crate::request::MAX_HISTORY;
-use crate::settings::Settings;
+use crate::settings::{DEFAULT_BODY_TIMEOUT, Settings};
 use crate::time::{Timestamp, uuid_v4};
 use crate::types::{
     Cause, Event, EventType, Evidence, FailureCause, Hold, OutboxError, Outcome, Refusal, ToolCall,
@@ -98,6 +98,13 @@ impl Gate {
                 tickets: 0,
             }),
         }
+    }
+
+    /// How long the body of a request may take to arrive.
+    #[must_use]
+    pub fn body_timeout(&self) -> Duration {
+        let ready = self.ready.as_ref();
+        ready.map_or(DEFAULT_BODY_TIMEOUT, |ready| ready.settings.body_timeout)
     }
 
     /// Nothing of before is running any more. A call whose end was not told is closed: its tool
@@ -382,11 +389,11 @@ fn refusal_of(refusal: &Refusal, held: Option<&Hold>) -> Refused {
 
 /// The arguments of a call as JSON, without the members that have no value.
 #[must_use]
-pub fn arguments_of(members: impl IntoIterator<Item = (&'static str, Option<String>)>) -> String {
+pub fn arguments_of(members: impl IntoIterator<Item = (&'static str, Option<Value>)>) -> String {
     let mut body = Body::default();
     for (name, value) in members {
         if let Some(value) = value {
-            body.set(name, Value::String(value));
+            body.set(name, value);
         }
     }
     body.canonical()

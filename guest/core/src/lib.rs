@@ -39,6 +39,7 @@ mod line;
 mod permit;
 pub mod ports;
 pub mod request;
+pub mod rpc;
 pub mod settings;
 mod text;
 pub mod time;

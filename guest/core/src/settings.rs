@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, MAX_TIMEOUT};
 use crate::duration::parse_duration;
 use crate::request;
 use crate::types::{Capture, Mode, Model, Session};
@@ -17,6 +17,9 @@ pub const DEFAULT_STEP_UP_WAIT: Duration = Duration::from_secs(30);
 /// The longest that a human is waited for.
 pub const MAX_STEP_UP_WAIT: Duration = Duration::from_hours(1);
 
+/// How long the body of a request may take to arrive where nothing else is said.
+pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// A portable governor's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -26,20 +29,23 @@ pub struct Settings {
     pub session: Session,
     /// How long a call may wait for a human.
     pub step_up_wait: Duration,
+    /// How long the body of a request may take to arrive.
+    pub body_timeout: Duration,
     /// Whether a call may run only once the policy service has the event that announces it.
     pub require_events: bool,
 }
 
 impl Settings {
     /// Reads what [`Config::from_vars`] reads, the identity (`THOTH_TENANT_ID`, `THOTH_AGENT_ID` and
-    /// so on, as the SDKs name it), `THOTH_STEP_UP_WAIT` and `THOTH_REQUIRE_EVENTS`. The session gets
-    /// `fresh_id` where `THOTH_SESSION_ID` does not name it.
+    /// so on, as the SDKs name it), `THOTH_STEP_UP_WAIT`, `THOTH_BODY_TIMEOUT` and
+    /// `THOTH_REQUIRE_EVENTS`. The session gets `fresh_id` where `THOTH_SESSION_ID` does not name it.
     ///
     /// # Errors
     /// A variable that is missing or unusable, or plain http to another machine.
     pub fn from_vars(vars: Vec<(String, String)>, fresh_id: String) -> Result<Self, ConfigError> {
         let session = session(&vars, fresh_id)?;
         let step_up_wait = step_up_wait(&vars)?;
+        let body_timeout = body_timeout(&vars)?;
         let require_events = flag(&vars, "THOTH_REQUIRE_EVENTS")?;
         let config = Config::from_vars(vars)?;
         // A key, and every argument, would cross the network for anybody to read and to answer.
@@ -50,6 +56,7 @@ impl Settings {
             config,
             session,
             step_up_wait,
+            body_timeout,
             require_events,
         })
     }
@@ -115,6 +122,17 @@ fn step_up_wait(vars: &[(String, String)]) -> Result<Duration, ConfigError> {
         Ok(wait) if wait <= MAX_STEP_UP_WAIT => Ok(wait),
         Ok(_) => Err(ConfigError::StepUpWaitRange(text.to_owned())),
         Err(error) => Err(ConfigError::StepUpWait(error)),
+    }
+}
+
+fn body_timeout(vars: &[(String, String)]) -> Result<Duration, ConfigError> {
+    let Some(text) = var(vars, &["THOTH_BODY_TIMEOUT"]) else {
+        return Ok(DEFAULT_BODY_TIMEOUT);
+    };
+    match parse_duration(text) {
+        Ok(timeout) if !timeout.is_zero() && timeout <= MAX_TIMEOUT => Ok(timeout),
+        Ok(_) => Err(ConfigError::BodyTimeoutRange(text.to_owned())),
+        Err(error) => Err(ConfigError::BodyTimeout(error)),
     }
 }
 

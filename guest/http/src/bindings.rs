@@ -1,4 +1,4 @@
-//! What `wit-bindgen` makes of the world. Only `component` looks in here.
+//! What `wit-bindgen` makes of the world. Only `component` and `passing` look in here.
 #![allow(
     unsafe_code,
     missing_docs,
@@ -9,31 +9,21 @@
     reason = "generated"
 )]
 
-// Of WASI's interfaces only what the import names; the rest is in the `wasip2` crate.
+// Of WASI's interfaces the bindings are in the `wasip2` crate.
 wit_bindgen::generate!({
-    inline: "
-        package thoth:http@0.1.0;
-
-        world http-governor {
-            import wasi:http/incoming-handler@0.2.12;
-        }
-
-        package wasi:http@0.2.12 {
-            interface types {
-                resource incoming-request;
-                resource response-outparam;
-            }
-            interface incoming-handler {
-                use types.{incoming-request, response-outparam};
-                handle: func(request: incoming-request, response-out: response-outparam);
-            }
-        }
-    ",
-    with: { "wasi:http/types@0.2.12": wasip2::http::types },
+    world: "thoth:http/http-governor",
+    path: [env!("WASI_WIT"), "../incoming/wit", "wit"],
+    with: {
+        "wasi:clocks/monotonic-clock@0.2.12": wasip2::clocks::monotonic_clock,
+        "wasi:io/error@0.2.12": wasip2::io::error,
+        "wasi:io/poll@0.2.12": wasip2::io::poll,
+        "wasi:io/streams@0.2.12": wasip2::io::streams,
+        "wasi:http/types@0.2.12": wasip2::http::types,
+    },
     generate_all,
 });
 
-wasip2::http::proxy::export!(Component);
+export!(Component with_types_in self);
 
-/// Implements the export, in `component`.
-pub struct Component;
+/// Implements the exports, in `component`.
+pub(crate) struct Component;

@@ -1,16 +1,16 @@
 //! The governor of HTTP services: `thoth-core` in front of a component that exports
 //! `wasi:http/incoming-handler`, composed with it by `thoth wrap --http`.
 //!
-//! It imports the service's handler and exports its own. A request that is allowed goes on as it came:
-//! the service gets the host's own request and answers to the host itself, so that bodies stream both
-//! ways. WASI 0.2 has no way to make a request of one's own for a handler: whoever reads a body cannot
-//! pass it on. So what is decided on is the method, the target and the header fields that describe the
-//! body, and arguments cannot be modified.
+//! It exports two handlers, one for any service and one for MCP servers, and imports the service's. A
+//! request that is allowed goes on: its body as it streams, or the bytes that were decided on, in the
+//! resources of `guest/incoming`. The service answers to the host itself, so answers always stream.
 #![cfg_attr(target_family = "wasm", no_std)]
 
 extern crate alloc;
 
+mod answer;
 mod bindings;
+mod body;
+mod calls;
 mod component;
-mod question;
-mod refusal;
+mod request;

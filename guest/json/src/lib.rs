@@ -268,8 +268,14 @@ pub(crate) fn write_string(out: &mut String, text: &str) {
 /// SHA-256 of a text, in lower-case hex.
 #[must_use]
 pub fn digest(text: &str) -> String {
+    digest_bytes(text.as_bytes())
+}
+
+/// SHA-256 of any bytes, in lower-case hex.
+#[must_use]
+pub fn digest_bytes(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or('0');
-    let digest = Sha256::digest(text.as_bytes());
+    let digest = Sha256::digest(bytes);
     let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     digits.map(digit).collect()
 }

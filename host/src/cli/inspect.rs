@@ -145,6 +145,7 @@ impl Wrapped {
             "governor": seal.map(|seal| &seal.governor),
             "governor_is_built_in": seal.map(Self::is_known),
             "adapter": seal.map(|seal| &seal.adapter),
+            "http": seal.and_then(|seal| seal.front.as_ref()).map(|front| front.kind),
             "sees_environment": seal.map(|seal| &seal.keep_env),
         })
     }

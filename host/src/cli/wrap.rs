@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
-use thoth_host::wrapping::{self, Denial, Digest, ErrorMap, Governed, Options, Seal};
+use thoth_host::wrapping::{self, Denial, Digest, ErrorMap, Governed, Kind, Options, Seal};
 use thoth_host::{COMPONENT_MAX, inert};
 
 use super::{Exit, Usage};
@@ -22,7 +22,8 @@ const MAP_MAX: u64 = 1 << 20;
 #[command(after_help = "Examples:\n  \
     thoth wrap ledger.wasm -o governed.wasm\n  \
     thoth wrap ledger.wasm -o governed.wasm --errors errors.toml --keep-env LANG\n  \
-    thoth wrap service.wasm -o governed.wasm --http")]
+    thoth wrap service.wasm -o governed.wasm --http\n  \
+    thoth wrap server.wasm -o governed.wasm --http=mcp")]
 pub(super) struct Args {
     /// The component, a .wasm file.
     component: PathBuf,
@@ -36,15 +37,32 @@ pub(super) struct Args {
     /// A name of the environment that the component may see; can be given several times.
     #[arg(long, value_name = "NAME")]
     keep_env: Vec<String>,
-    /// Govern the requests of an HTTP service (`wasi:http/incoming-handler`) instead of functions.
-    #[arg(long)]
-    http: bool,
+    /// Govern the requests of an HTTP service (`wasi:http/incoming-handler`) instead of functions: each
+    /// is a call of the tool `http_request`. With `=mcp`, it is an MCP server, and each `tools/call` is a
+    /// call of the tool that it names.
+    #[arg(
+        long,
+        value_name = "KIND",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "service"
+    )]
+    http: Option<Http>,
     /// A portable governor in place of the one that is built in.
     #[arg(long, value_name = "FILE")]
     governor: Option<PathBuf>,
     /// Print the report as one JSON object.
     #[arg(long)]
     json: bool,
+}
+
+/// What an HTTP service is.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Http {
+    /// Any service.
+    Service,
+    /// An MCP server.
+    Mcp,
 }
 
 /// What is to be said about a component that was wrapped.
@@ -76,7 +94,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     let component = read(&args.component, COMPONENT_MAX)?;
     let governor = match &args.governor {
         Some(path) => read(path, COMPONENT_MAX)?,
-        None if args.http => wrapping::HTTP_GOVERNOR.to_vec(),
+        None if args.http.is_some() => wrapping::HTTP_GOVERNOR.to_vec(),
         None => wrapping::GOVERNOR.to_vec(),
     };
     let mut options = Options {
@@ -86,8 +104,12 @@ pub(super) fn run(args: Args) -> Result<Exit> {
     options.keep_env.sort();
     options.keep_env.dedup();
     let doing = || format!("cannot wrap {}", args.component.display());
-    let (bytes, report) = if args.http {
-        let fronted = wrapping::front(&component, &governor, &options).with_context(doing)?;
+    let (bytes, report) = if let Some(http) = args.http {
+        let kind = match http {
+            Http::Service => Kind::Service,
+            Http::Mcp => Kind::Mcp,
+        };
+        let fronted = wrapping::front(&component, &governor, kind, &options).with_context(doing)?;
         let report = Report {
             component: args.component.clone(),
             output: args.output.clone(),
@@ -196,7 +218,9 @@ impl Report {
                 "component": self.seal.component,
                 "governor": self.seal.governor,
                 "adapter": self.seal.adapter,
+                "incoming": self.seal.front.as_ref().map(|front| &front.incoming),
             },
+            "http": self.seal.front.as_ref().map(|front| front.kind),
             "functions": functions,
             "still_reaches_for": self.reaches,
             "runs_at_instantiation": self.runs_at_start,
@@ -216,15 +240,23 @@ impl Report {
             self.seal.governor.bytes,
             self.seal.governor.sha256,
         );
-        match &self.seal.adapter {
-            None => out.push_str(
-                "\nevery HTTP request is governed; one that is refused is answered with 403 or 503\n",
-            ),
-            Some(adapter) => out.push_str(&format!(
-                "  an adapter made from {} bytes (sha256:{})\n\ngoverned, and what a refused call does\n",
+        if let Some(adapter) = &self.seal.adapter {
+            out.push_str(&format!(
+                "  an adapter made from {} bytes (sha256:{})\n",
                 adapter.bytes, adapter.sha256
-            )),
+            ));
         }
+        out.push_str(match self.seal.front.as_ref().map(|front| front.kind) {
+            Some(Kind::Service) => {
+                "\nevery HTTP request is governed, as a call of `http_request`; one that is refused is answered \
+                 with 403 or 503\n"
+            }
+            Some(Kind::Mcp) => {
+                "\nevery `tools/call` of MCP is governed; one that is refused is answered with an error of the \
+                 tool, and what is no MCP is not handed on\n"
+            }
+            None => "\ngoverned, and what a refused call does\n",
+        });
         for function in &self.functions {
             let denial = match &function.denial {
                 Denial::Returns { error, guessed } => {

@@ -12,6 +12,13 @@ pub(crate) struct Part<'a> {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// An import that is not taken from an export of its own name.
+pub(crate) struct Renamed<'a> {
+    pub(crate) import: &'a str,
+    pub(crate) provider: Instance,
+    pub(crate) export: &'a str,
+}
+
 /// A composition that grows.
 #[derive(Default)]
 pub(crate) struct Composition(CompositionGraph);
@@ -32,6 +39,20 @@ impl Composition {
         part: Part<'_>,
         providers: &[Instance],
     ) -> Result<Instance, Error> {
+        self.add_to(part, providers, &[])
+    }
+
+    /// Puts a part inside as [`Self::add`] does, with imports that are taken from an export of another
+    /// name.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub(crate) fn add_to(
+        &mut self,
+        part: Part<'_>,
+        providers: &[Instance],
+        renamed: &[Renamed<'_>],
+    ) -> Result<Instance, Error> {
         let graph = &mut self.0;
         let name = format!("thoth:{}", part.name);
         let package = Package::from_bytes(&name, None, part.bytes, graph.types_mut())
@@ -46,10 +67,14 @@ impl Composition {
         let instance = graph.instantiate(package);
         graph.set_node_name(instance, part.name);
         for import in imports {
-            let provided = providers.iter().find_map(|provider| {
-                let mut exports = self.exports(*provider).into_iter();
-                let export = exports.find(|export| is_compatible(&import, export))?;
-                Some((provider.0, export))
+            let renamed = renamed.iter().find(|renamed| renamed.import == import);
+            let provided = renamed.map(|from| (from.provider.0, from.export.to_owned()));
+            let provided = provided.or_else(|| {
+                providers.iter().find_map(|provider| {
+                    let mut exports = self.exports(*provider).into_iter();
+                    let export = exports.find(|export| is_compatible(&import, export))?;
+                    Some((provider.0, export))
+                })
             });
             let Some((provider, export)) = provided else {
                 continue;
@@ -69,13 +94,30 @@ impl Composition {
     ///
     /// # Errors
     /// What the parts ask of the host does not agree.
-    pub(crate) fn finish(mut self, part: Instance) -> Result<Vec<u8>, Error> {
-        for name in self.exports(part) {
+    pub(crate) fn finish(self, part: Instance) -> Result<Vec<u8>, Error> {
+        let names = self.exports(part);
+        let exports: Vec<_> = names
+            .iter()
+            .map(|name| (name.as_str(), name.as_str()))
+            .collect();
+        self.finish_with(part, &exports)
+    }
+
+    /// The component with these exports of a part's, each under the name that comes second.
+    ///
+    /// # Errors
+    /// As [`Self::finish`]; the part has no such export.
+    pub(crate) fn finish_with(
+        mut self,
+        part: Instance,
+        exports: &[(&str, &str)],
+    ) -> Result<Vec<u8>, Error> {
+        for (name, public) in exports {
             let export = self
                 .0
-                .alias_instance_export(part.0, &name)
+                .alias_instance_export(part.0, name)
                 .map_err(Error::composition)?;
-            self.0.export(export, name).map_err(Error::composition)?;
+            self.0.export(export, *public).map_err(Error::composition)?;
         }
         self.0
             .encode(EncodeOptions::default())

@@ -11,6 +11,7 @@ use wasm_encoder::{ComponentSection as _, CustomSection, Encode as _};
 use wasmparser::{Parser, Payload};
 
 use crate::denial::{Answer, ErrorMap};
+use crate::http::{INCOMING, Kind};
 use crate::surface::Surface;
 use crate::{ADAPTER, Options, front, wrap};
 
@@ -61,12 +62,25 @@ pub struct Seal {
     pub governor: Digest,
     /// The core module that the adapter was made from; none in front of an HTTP service.
     pub adapter: Option<Digest>,
+    /// How requests are governed; none where functions are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front: Option<Front>,
     /// Everything before the seal.
     content: Digest,
     /// Names of the environment that the component sees.
     pub keep_env: Vec<String>,
     /// What functions return when they are refused, by their export. The others trap.
     pub refusals: BTreeMap<String, Refusal>,
+}
+
+/// How the requests of an HTTP service are governed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Front {
+    /// What they are to the governor.
+    pub kind: Kind,
+    /// The component with the requests that are handed on.
+    pub incoming: Digest,
 }
 
 /// What a function returns when it is refused.
@@ -102,6 +116,7 @@ impl Seal {
             component: Digest::of(component),
             governor: Digest::of(governor),
             adapter: Some(Digest::of(ADAPTER)),
+            front: None,
             content: Digest::of(content),
             keep_env: options.keep_env.clone(),
             refusals,
@@ -113,9 +128,11 @@ impl Seal {
         service: &[u8],
         governor: &[u8],
         options: &Options,
+        front: Front,
     ) -> Self {
         Self {
             adapter: None,
+            front: Some(front),
             ..Self::new(content, service, governor, options, BTreeMap::new())
         }
     }
@@ -179,23 +196,27 @@ pub fn verify(wrapped: &[u8], seal: &Seal) -> Integrity {
     let Some(governor) = part(&seal.governor) else {
         return altered("the governor that was sealed is not in it");
     };
-    let is_known = seal.adapter.as_ref() == Some(&Digest::of(ADAPTER));
-    if !is_known && seal.adapter.is_some() {
+    let is_known = match (&seal.adapter, &seal.front) {
+        (Some(adapter), None) => *adapter == Digest::of(ADAPTER),
+        (None, Some(front)) => front.incoming == Digest::of(INCOMING),
+        (Some(_), Some(_)) | (None, None) => false,
+    };
+    if !is_known {
         return Integrity::Unverified(format!(
             "Thoth {} wrapped it, and only that can make it again",
             seal.thoth
         ));
     }
-    let options = Options {
-        errors: match seal.adapter {
-            Some(_) => seal.answers(component),
-            None => ErrorMap::new(),
-        },
+    let mut options = Options {
+        errors: ErrorMap::new(),
         keep_env: seal.keep_env.clone(),
     };
-    let again = match seal.adapter {
-        Some(_) => wrap(component, governor, &options).map(|again| again.bytes),
-        None => front(component, governor, &options).map(|again| again.bytes),
+    let again = match &seal.front {
+        Some(by) => front(component, governor, by.kind, &options).map(|again| again.bytes),
+        None => {
+            options.errors = seal.answers(component);
+            wrap(component, governor, &options).map(|again| again.bytes)
+        }
     };
     match again {
         Ok(again) if again == wrapped => Integrity::Intact,

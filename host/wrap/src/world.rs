@@ -88,7 +88,8 @@ fn gate(resolve: &mut Resolve) -> Result<InterfaceId, Error> {
     Ok(gate)
 }
 
-fn depend(resolve: &Resolve, interface: InterfaceId, needed: &mut HashSet<InterfaceId>) {
+/// Adds the interfaces that this one takes types from, and those that they do.
+pub(crate) fn depend(resolve: &Resolve, interface: InterfaceId, needed: &mut HashSet<InterfaceId>) {
     for dependency in resolve.interface_direct_deps(interface) {
         if needed.insert(dependency) {
             depend(resolve, dependency, needed);

@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, sync::OnceLock};
 
 use thoth_tests::{Language, fetcher, tool as bare, tools::scratch};
-use thoth_wrap::{Integrity, Options, front, verify, wrap};
+use thoth_wrap::{Integrity, Kind, Options, front, verify, wrap};
 
 const PORTABLE: &[u8] = include_bytes!(env!("THOTH_PORTABLE_GOVERNOR_WASM"));
 const HTTP: &[u8] = include_bytes!(env!("THOTH_HTTP_GOVERNOR_WASM"));
@@ -31,15 +31,24 @@ pub(crate) fn third_party(language: Language) -> PathBuf {
 /// An HTTP service, governed.
 pub(crate) fn service() -> PathBuf {
     static SERVICE: OnceLock<PathBuf> = OnceLock::new();
-    let make = || {
-        let component = fs::read(bare("http-canary")).unwrap();
-        let fronted = front(&component, HTTP, &Options::default()).unwrap();
-        let again = front(&component, HTTP, &Options::default()).unwrap();
-        assert_eq!(fronted.bytes, again.bytes, "the same bytes each time");
-        assert_eq!(verify(&fronted.bytes, &fronted.seal), Integrity::Intact);
-        keep("governed_http_canary.wasm", &fronted.bytes)
-    };
+    let make = || fronted("http-canary", Kind::Service);
     SERVICE.get_or_init(make).clone()
+}
+
+/// An MCP server, governed.
+pub(crate) fn mcp() -> PathBuf {
+    static SERVER: OnceLock<PathBuf> = OnceLock::new();
+    let make = || fronted("mcp-canary", Kind::Mcp);
+    SERVER.get_or_init(make).clone()
+}
+
+fn fronted(name: &str, kind: Kind) -> PathBuf {
+    let component = fs::read(bare(name)).unwrap();
+    let front = || front(&component, HTTP, kind, &Options::default()).unwrap();
+    let fronted = front();
+    assert_eq!(fronted.bytes, front().bytes, "the same bytes each time");
+    assert_eq!(verify(&fronted.bytes, &fronted.seal), Integrity::Intact);
+    keep(&format!("governed_{name}.wasm"), &fronted.bytes)
 }
 
 /// Writes it where it stays for the next run; another process may be writing the same bytes.

@@ -1,11 +1,11 @@
 //! What is no HTTP service, or more than one, does not get a governor in front.
 
-use thoth_wrap::{Error, Options, front};
+use thoth_wrap::{Error, Kind, Options, front};
 
 use crate::plain_host::bytes;
 
 fn refusal(component: &[u8]) -> String {
-    match front(component, b"", &Options::default()) {
+    match front(component, b"", Kind::Service, &Options::default()) {
         Err(error) => error.to_string(),
         Ok(_) => panic!("it was taken"),
     }
@@ -34,6 +34,7 @@ fn what_would_not_govern_is_not_put_in_front() {
     let result = front(
         &bytes("http-canary"),
         &bytes("docs-search"),
+        Kind::Service,
         &Options::default(),
     );
     assert!(matches!(result, Err(Error::Governor(_))), "{result:?}");

@@ -1,7 +1,10 @@
 //! An HTTP service that says when it was reached, and hands a body on as it comes.
 //!
 //! Whatever it is asked, it answers with its song; after that come the bytes of the request, each as
-//! soon as it is there, and the variables of its environment for whoever asks for `/env`.
+//! soon as it is there. Whoever asks for `/env` is told the variables of its environment before, and for
+//! `/stdin` how much its standard input has.
+
+use std::io::Read as _;
 
 use wasip2::exports::http::incoming_handler::Guest;
 use wasip2::http::types::{
@@ -35,6 +38,12 @@ fn sing(request: &IncomingRequest, out: &OutputStream) -> Option<()> {
             let line = format!("{name}={value}\n");
             out.blocking_write_and_flush(line.as_bytes()).ok()?;
         }
+    }
+    if request.path_with_query().as_deref() == Some("/stdin") {
+        let mut input = Vec::new();
+        std::io::stdin().read_to_end(&mut input).ok()?;
+        let line = format!("stdin has {} bytes\n", input.len());
+        out.blocking_write_and_flush(line.as_bytes()).ok()?;
     }
     let body = request.consume().ok()?;
     let stream: InputStream = body.stream().ok()?;
