@@ -154,6 +154,49 @@ fn a_governed_component_runs_in_this_host_too_and_refuses_without_configuration(
 }
 
 #[test]
+fn a_report_says_what_the_requests_of_a_service_are() {
+    let thoth = thoth();
+    for (argument, kind, said) in [
+        ("--http", "service", "as a call of `http_request`"),
+        ("--http=service", "service", "as a call of `http_request`"),
+        ("--http=mcp", "mcp", "every `tools/call` of MCP is governed"),
+    ] {
+        let (report, output) = wrapped(&thoth, "mcp-canary", &[argument]);
+        assert_eq!(report["http"], kind);
+        assert_eq!(report["parts"]["adapter"], Value::Null);
+        assert!(report["parts"]["incoming"]["bytes"].is_u64(), "{report}");
+        let seen = inspected(&thoth, &output);
+        assert_eq!(seen["wrapped"]["integrity"], "intact", "{argument}");
+        assert_eq!(seen["wrapped"]["http"], kind);
+        assert_eq!(seen["wrapped"]["governor_is_built_in"], true);
+
+        // A seal that says that it is the other kind, in a section that is whole: blanks count for nothing.
+        let other = if kind == "mcp" { "service" } else { "mcp" };
+        let mut changed = fs::read(&output).unwrap();
+        let claim = format!("\"kind\":\"{kind}\"");
+        let lie = format!("\"kind\":\"{other}\"");
+        if lie.len() <= claim.len() {
+            let mut windows = changed.windows(claim.len());
+            let at = windows
+                .rposition(|window| window == claim.as_bytes())
+                .unwrap();
+            let lie = format!("{lie:claim$}", claim = claim.len());
+            changed[at..at + claim.len()].copy_from_slice(lie.as_bytes());
+            let changed = thoth.file("changed.wasm", changed);
+            let seen = inspected(&thoth, &changed);
+            assert_eq!(seen["wrapped"]["integrity"], "altered", "{argument}");
+        }
+
+        let page = thoth.bare().arg("wrap").arg(tool("mcp-canary"));
+        let page = page.arg("-o").arg(&output).arg(argument).run();
+        assert!(page.assert_code(0).stdout.contains(said), "{argument}");
+    }
+    let kind = thoth.bare().arg("wrap").arg(tool("mcp-canary"));
+    let kind = kind.arg("-o").arg(thoth.path("x.wasm")).arg("--http=grpc");
+    kind.run().assert_code(USAGE);
+}
+
+#[test]
 fn what_cannot_be_wrapped_is_one_line_and_leaves_no_file() {
     let thoth = thoth();
     let output = thoth.path("governed.wasm");

@@ -20,6 +20,9 @@ use crate::tools::{scratch, workspace};
 /// What has not come by then is not coming.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// What is in the file `/note.txt`, for services in the one host that gives them files.
+pub const NOTE: &str = "a note from outside\n";
+
 /// Variables of a guest.
 pub type Vars<'a> = &'a [(&'a str, &'a str)];
 
@@ -182,6 +185,8 @@ impl Server {
             Self::Wasmtime => {
                 let mut command = Command::new(found(wasmtime()));
                 command.args(["serve", "-Scli", "--addr", &address]);
+                fs::write(folder.path().join("note.txt"), NOTE).expect("a file");
+                command.arg(format!("--dir={}::/", folder.path().display()));
                 for (name, value) in vars {
                     command.args(["--env", &format!("{name}={value}")]);
                 }

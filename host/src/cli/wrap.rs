@@ -246,6 +246,12 @@ impl Report {
                 adapter.bytes, adapter.sha256
             ));
         }
+        if let Some(front) = &self.seal.front {
+            out.push_str(&format!(
+                "  and {} bytes for requests whose bodies were read\n",
+                front.incoming.bytes
+            ));
+        }
         out.push_str(match self.seal.front.as_ref().map(|front| front.kind) {
             Some(Kind::Service) => {
                 "\nevery HTTP request is governed, as a call of `http_request`; one that is refused is answered \

@@ -318,7 +318,22 @@ impl Mixture {
         self.resources = all;
         let params = function.params.iter();
         let takes = params.filter_map(|param| self.ty(param.ty)).count() > 0;
-        !others && !takes
+        let is_listed = function.result.is_some_and(|ty| self.is_listed(ty));
+        !others && !takes && !is_listed
+    }
+
+    /// Whether one of the host's resources is in a list, where it is not found again.
+    fn is_listed(&mut self, ty: Type) -> bool {
+        let Type::Id(id) = ty else { return false };
+        match self.resolve.types[id].kind.clone() {
+            TypeDefKind::List(of) => self.ty(of).is_some(),
+            TypeDefKind::Option(of) => self.is_listed(of),
+            TypeDefKind::Result(Result_ { ok, err }) => {
+                [ok, err].into_iter().flatten().any(|ty| self.is_listed(ty))
+            }
+            TypeDefKind::Tuple(Tuple { types }) => types.into_iter().any(|ty| self.is_listed(ty)),
+            _ => false,
+        }
     }
 
     /// The function about our resources, where it is about one of the host's in place of which there is
@@ -362,6 +377,7 @@ impl Mixture {
                 let ours = *self.resources.get(&self.root(of))?;
                 TypeDefKind::Handle(Handle::Borrow(ours))
             }
+            TypeDefKind::List(of) => TypeDefKind::List(self.ty(of)?),
             TypeDefKind::Option(of) => TypeDefKind::Option(self.ty(of)?),
             TypeDefKind::Result(Result_ { ok, err }) => {
                 let [ours_ok, ours_err] = [ok, err].map(|ty| ty.and_then(|ty| self.ty(ty)));
@@ -400,3 +416,6 @@ impl Mixture {
         islands::root(&self.resolve, id)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use thoth_tests::hosts::Server;
+use thoth_tests::hosts::{NOTE, Server};
 use thoth_tests::{Answer, Faultd, Site, client};
 
 use crate::{SONG, is_here, parts, vars};
@@ -116,6 +116,10 @@ pub(crate) fn are_told_about_or_stream_in(host: Server) {
     // A stream that is not a request's is one of ours all the same.
     let stdin = client::get(serving.url(), "/stdin", &[]);
     assert!(stdin.body.contains("stdin has 0 bytes"), "{stdin:?}");
+    if host == Server::Wasmtime {
+        let file = client::get(serving.url(), "/file", &[]);
+        assert!(file.body.contains(NOTE), "{file:?}");
+    }
 
     // A refusal that is longer than what a stream takes at a time arrives whole.
     service.enforce(Answer::block(&"⛔".repeat(3000)));

@@ -31,19 +31,33 @@ pub(crate) fn third_party(language: Language) -> PathBuf {
 /// An HTTP service, governed.
 pub(crate) fn service() -> PathBuf {
     static SERVICE: OnceLock<PathBuf> = OnceLock::new();
-    let make = || fronted("http-canary", Kind::Service);
+    let make = || fronted("http-canary", Kind::Service, |component| component);
     SERVICE.get_or_init(make).clone()
 }
 
-/// An MCP server, governed.
+/// An MCP server, governed. It was built with another version of WASI than the governor.
 pub(crate) fn mcp() -> PathBuf {
     static SERVER: OnceLock<PathBuf> = OnceLock::new();
-    let make = || fronted("mcp-canary", Kind::Mcp);
+    let make = || fronted("mcp-canary", Kind::Mcp, of_before);
     SERVER.get_or_init(make).clone()
 }
 
-fn fronted(name: &str, kind: Kind) -> PathBuf {
-    let component = fs::read(bare(name)).unwrap();
+/// The component as it would be with an older version of WASI 0.2.
+fn of_before(mut component: Vec<u8>) -> Vec<u8> {
+    let (now, before) = (b"@0.2.12", b"@0.2.11");
+    let mut places = component.windows(now.len()).enumerate();
+    let places: Vec<usize> = std::iter::from_fn(|| places.find(|(_, part)| part == now))
+        .map(|(at, _)| at)
+        .collect();
+    assert!(!places.is_empty());
+    for at in places {
+        component[at..at + before.len()].copy_from_slice(before);
+    }
+    component
+}
+
+fn fronted(name: &str, kind: Kind, change: fn(Vec<u8>) -> Vec<u8>) -> PathBuf {
+    let component = change(fs::read(bare(name)).unwrap());
     let front = || front(&component, HTTP, kind, &Options::default()).unwrap();
     let fronted = front();
     assert_eq!(fronted.bytes, front().bytes, "the same bytes each time");

@@ -2,7 +2,7 @@
 //!
 //! Whatever it is asked, it answers with its song; after that come the bytes of the request, each as
 //! soon as it is there. Whoever asks for `/env` is told the variables of its environment before, and for
-//! `/stdin` how much its standard input has.
+//! `/stdin` how much its standard input has, and for `/file` what is in `/note.txt`.
 
 use std::io::Read as _;
 
@@ -44,6 +44,10 @@ fn sing(request: &IncomingRequest, out: &OutputStream) -> Option<()> {
         std::io::stdin().read_to_end(&mut input).ok()?;
         let line = format!("stdin has {} bytes\n", input.len());
         out.blocking_write_and_flush(line.as_bytes()).ok()?;
+    }
+    if request.path_with_query().as_deref() == Some("/file") {
+        let note = std::fs::read("/note.txt").ok()?;
+        out.blocking_write_and_flush(&note).ok()?;
     }
     let body = request.consume().ok()?;
     let stream: InputStream = body.stream().ok()?;
