@@ -159,14 +159,11 @@ impl Messages {
         self.joined(answers)
     }
 
-    fn joined(&self, values: impl Iterator<Item = Value>) -> String {
-        let mut values: Vec<Value> = values.collect();
-        json::canonical(&match values.pop() {
-            Some(value) if !self.is_batch => value,
-            last => {
-                values.extend(last);
-                Value::Array(values)
-            }
+    /// A list where the messages came as one.
+    fn joined(&self, mut values: impl Iterator<Item = Value>) -> String {
+        json::canonical(&match self.is_batch {
+            true => Value::Array(values.collect()),
+            false => values.next().unwrap_or_default(),
         })
     }
 }

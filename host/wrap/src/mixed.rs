@@ -214,6 +214,8 @@ impl Mixture {
         let mut is_mixed = types
             .map(|id| self.root(*id))
             .any(|root| self.resources.contains_key(&root));
+        // A function of anybody else's is not ours, whatever its name.
+        let is_known = RESOURCES.iter().any(|(known, _)| name.starts_with(known));
         let mut items = Vec::new();
         for (_, function) in self.resolve.interfaces[id].functions.clone() {
             let mut from = From {
@@ -223,7 +225,7 @@ impl Mixture {
             if let Some(ours) = self.function(&function) {
                 is_mixed = true;
                 from.name.clone_from(&ours.name);
-                from.interface = if offered.contains(&ours.name) {
+                from.interface = if is_known && offered.contains(&ours.name) {
                     self.ours.resources
                 } else if self.is_source(&function) {
                     self.sources.push(Source {

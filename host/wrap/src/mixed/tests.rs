@@ -32,6 +32,10 @@ const WASI: &str = "
             use wasi:io/streams@0.2.3.{input-stream};
             receive: func() -> list<input-stream>;
         }
+        interface spoofs {
+            use wasi:io/streams@0.2.3.{input-stream, output-stream};
+            output-stream-splice: func(self: borrow<output-stream>, src: borrow<input-stream>, len: u64) -> result<u64>;
+        }
         interface takes-texts {
             use wasi:io/streams@0.2.3.{input-stream};
             open: func(name: string) -> input-stream;
@@ -79,6 +83,7 @@ fn an_import_about_bodies_that_is_not_known_is_refused_by_name() {
         ("takes", "send"),
         ("gives-bodies", "receive"),
         ("gives-many", "receive"),
+        ("spoofs", "output-stream-splice"),
         ("takes-texts", "open"),
     ] {
         let why = refusal(&format!("import acme:odd/{import};"));
