@@ -101,9 +101,7 @@ impl<'a, M: Memory> Lowering<'a, M> {
     fn value(&mut self, node: &Node, at: u32) -> Result {
         self.count(1)?;
         let token = self.reader.token();
-        let expected = |what: &str| -> Result {
-            Err(Misfit::new(format!("expected {what}, got {}", token.name())).into())
-        };
+        let expected = |what: &str| -> Result { Err(expected(what, token)) };
         match (node.kind, token) {
             (Kind::Bool, Token::Bool) => {
                 let value = self.reader.bool()?;
@@ -356,8 +354,7 @@ impl<'a, M: Memory> Lowering<'a, M> {
             if key.is(b"tag") && case.is_none() {
                 let got = self.reader.token();
                 if got != Token::Text {
-                    let message = format!("expected the name of a case, got {}", got.name());
-                    return Err(Misfit::new(message).below(b"tag").into());
+                    return Err(expected("the name of a case", got).below(b"tag"));
                 }
                 let tag = self.reader.text()?;
                 let (index, named) = self
@@ -440,9 +437,7 @@ impl<'a, M: Memory> Lowering<'a, M> {
         let done = match self.table.payload(&case)? {
             Some(ty) => self.value(&ty, at),
             None if self.reader.token() == Token::Null => Ok(self.reader.word("null")?),
-            None => Err(
-                Misfit::new(format!("expected null, got {}", self.reader.token().name())).into(),
-            ),
+            None => Err(expected("null", self.reader.token())),
         };
         done.map_err(|error| error.below(case.name))?;
         if self.reader.more(b'}', false)? {
@@ -458,8 +453,7 @@ impl<'a, M: Memory> Lowering<'a, M> {
         while self.reader.more(b']', given == 0)? {
             let got = self.reader.token();
             if got != Token::Text {
-                let message = format!("expected the name of a flag, got {}", got.name());
-                return Err(Misfit::new(message).at(given).into());
+                return Err(expected("the name of a flag", got).at(given));
             }
             let text = self.reader.text()?;
             let (index, flag) = self
@@ -591,6 +585,13 @@ fn integer(number: Number<'_>, kind: Kind) -> Result<i64> {
     Ok(value)
 }
 
+/// An error is made once and not in each place that may find one: the adapter is in every component.
+#[cold]
+#[inline(never)]
+fn expected(what: &str, token: Token) -> Error {
+    Misfit::new(format!("expected {what}, got {}", token.name())).into()
+}
+
 /// The 64 bits of an integer in decimal text.
 fn decimal(text: Text<'_>, kind: Kind) -> Result<u64> {
     let text = text.to_vec();
@@ -605,6 +606,8 @@ fn decimal(text: Text<'_>, kind: Kind) -> Result<u64> {
     value.ok_or_else(|| out_of_range(&text, kind).into())
 }
 
+#[cold]
+#[inline(never)]
 fn out_of_range(text: &[u8], kind: Kind) -> Misfit {
     Misfit::new(format!(
         "{} is out of range for {}",
@@ -613,18 +616,26 @@ fn out_of_range(text: &[u8], kind: Kind) -> Misfit {
     ))
 }
 
+#[cold]
+#[inline(never)]
 fn length(expected: u32, found: usize, what: &str) -> Error {
     Misfit::new(format!("expected {expected} {what}, got {found}")).into()
 }
 
+#[cold]
+#[inline(never)]
 fn more(expected: u32) -> Error {
     Misfit::new(format!("expected {expected} items, got more")).into()
 }
 
+#[cold]
+#[inline(never)]
 fn twice(name: &[u8]) -> Error {
     Misfit::new(format!("the key {} comes twice", quoted(name))).into()
 }
 
+#[cold]
+#[inline(never)]
 fn one_key(names: &str) -> Error {
     Misfit::new(format!("expected an object with exactly one key, {names}")).into()
 }

@@ -173,6 +173,7 @@ fn adapter(
         .map_err(Error::composition)?;
     ComponentEncoder::default()
         .validate(true)
+        .debug_names(false)
         .module(&module)
         .map_err(Error::composition)?
         .encode()
