@@ -1,6 +1,7 @@
 //! Writes JSON text, up to a limit.
 
 use alloc::vec::Vec;
+use core::fmt::{self, Write as _};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -121,7 +122,7 @@ impl Writer {
 
     fn float(
         &mut self,
-        value: impl ryu::Float,
+        value: impl fmt::Debug,
         nan: bool,
         infinite: bool,
         negative: bool,
@@ -130,9 +131,8 @@ impl Writer {
             (true, ..) => self.raw(b"\"NaN\""),
             (_, true, false) => self.raw(b"\"Infinity\""),
             (_, true, true) => self.raw(b"\"-Infinity\""),
-            // The shortest digits, with an exponent where there would be many zeros. What `core` has for
-            // that brings twice the code, for precisions that nobody asks for.
-            _ => self.raw(ryu::Buffer::new().format_finite(value).as_bytes()),
+            // The shortest digits, with an exponent where there would be many zeros.
+            _ => write!(self, "{value:?}").map_err(|_| Excess),
         }
     }
 
@@ -148,6 +148,12 @@ impl Writer {
         let room = self.text.get_mut(start..).unwrap_or_default();
         STANDARD.encode_slice(bytes, room).map_err(|_| Excess)?;
         self.raw(b"\"")
+    }
+}
+
+impl fmt::Write for Writer {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.raw(text.as_bytes()).map_err(|Excess| fmt::Error)
     }
 }
 

@@ -173,7 +173,6 @@ fn adapter(
         .map_err(Error::composition)?;
     ComponentEncoder::default()
         .validate(true)
-        .debug_names(false)
         .module(&module)
         .map_err(Error::composition)?
         .encode()

@@ -189,7 +189,6 @@ fn component(
         .map_err(Error::composition)?;
     ComponentEncoder::default()
         .validate(true)
-        .debug_names(false)
         .module(&module)
         .map_err(Error::composition)?
         .encode()
