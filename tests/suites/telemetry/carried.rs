@@ -10,7 +10,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter};
 use serde_json::json;
 use thoth_host::{Identity, Jail, Outcome, Runtime};
-use thoth_tests::{Faultd, Mcp, tool};
+use thoth_tests::{Faultd, Mcp, Reply, tool};
 
 use super::collector::{Collector, PARENT, SPAN, TRACE, thoth};
 
@@ -111,4 +111,19 @@ async fn an_embedders_provider_sees_each_call_under_the_span_that_makes_it() {
         here.span().span_context().span_id()
     );
     assert_eq!(spans[0].parent_span_id, spans[1].span_context.span_id());
+}
+
+#[test]
+fn what_waits_in_the_log_is_a_figure_while_a_server_runs() {
+    let (collector, service) = (Collector::start(), Faultd::start());
+    service.always(thoth_tests::Site::Events, Reply::json(503, "{}"));
+    let thoth = thoth();
+    let serve = thoth.command("serve").arg(tool("canary"));
+    let serve = collector.of(serve.args(["--enforcer-url", &service.url()]));
+    let mut client = Mcp::start(serve.env("OTEL_METRIC_EXPORT_INTERVAL", "50"));
+    client.initialize("2025-11-25", json!({}));
+    client.tool("sing", json!({"note": "a"}));
+    // The session's start, and the call's two.
+    let waiting = || collector.figures().remove("thoth.outbox.waiting{}");
+    collector.0.wait_until(|_| waiting() == Some(3));
 }
