@@ -234,7 +234,7 @@ impl Door {
                 return answer;
             }
             let request = Request::from_parts(head, Full::new(Bytes::new()));
-            return holding(self.service.handle(request).await, in_use);
+            return self.handled(request, in_use).await;
         }
         let body = Limited::new(body, FRAME_MAX).collect();
         let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
@@ -256,8 +256,21 @@ impl Door {
             let why = "too many sessions are in use: end one, or wait";
             return plain(StatusCode::TOO_MANY_REQUESTS, why);
         }
-        let request = Request::from_parts(head, Full::new(body));
-        holding(self.service.handle(request).await, in_use)
+        self.handled(Request::from_parts(head, Full::new(body)), in_use)
+            .await
+    }
+
+    /// What MCP answers. In a session that ends while it is asked a request fails before the session is
+    /// forgotten: for its client, who then shakes hands anew, it is gone.
+    async fn handled(&self, request: Request<Full<Bytes>>, in_use: Option<InUse>) -> Answer {
+        let answer = self.service.handle(request).await;
+        if let Some(session) = &in_use
+            && answer.status() == StatusCode::INTERNAL_SERVER_ERROR
+            && session.is_over().await
+        {
+            return plain(StatusCode::NOT_FOUND, "the session has ended");
+        }
+        holding(answer, in_use)
     }
 
     /// Whether a request shows the token, once and in its header.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::transport::streamable_http_server::session::SessionManager as _;
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, SessionError};
 use tokio::time::Instant;
 
 /// The sessions of one server.
@@ -85,6 +85,22 @@ impl Used {
         Self {
             last: Instant::now(),
             under_way: 0,
+        }
+    }
+}
+
+impl InUse {
+    /// Whether the session has ended meanwhile. One that ends is known for a moment more.
+    pub(super) async fn is_over(&self) -> bool {
+        /// Requests count from zero.
+        const NO_REQUEST: u64 = u64::MAX;
+        let open = self.sessions.open.sessions.read().await;
+        match open.get(&self.id) {
+            Some(session) => matches!(
+                session.close_request_wise_channel(NO_REQUEST).await,
+                Err(SessionError::SessionServiceTerminated)
+            ),
+            None => true,
         }
     }
 }

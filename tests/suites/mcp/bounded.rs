@@ -137,8 +137,7 @@ fn is_open(address: SocketAddr, session: &str) -> bool {
     let (head, _) = head(sent(address, &post(Some(session), &list(7))));
     match status(&head) {
         200 => true,
-        // 500 in the moment in which it goes.
-        404 | 500 => false,
+        404 => false,
         _ => panic!("{head}"),
     }
 }
