@@ -1,4 +1,4 @@
-//! Builds the governor components and hands their paths to the crate, which embeds them.
+//! Builds the governor components, strips them and hands their paths to the crate, which embeds them.
 //!
 //! `THOTH_GOVERNOR_WASM`, `THOTH_PORTABLE_GOVERNOR_WASM` and `THOTH_HTTP_GOVERNOR_WASM` name ready
 //! components instead, for packagers who build them themselves.
@@ -6,6 +6,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use wasmparser::{BinaryReader, BinaryReaderError};
 
 /// The packages, the files they build and the variables that name those.
 const GOVERNORS: [[&str; 3]; 3] = [
@@ -37,7 +39,7 @@ fn main() {
         println!("cargo::rerun-if-env-changed={variable}");
         let governor = match env::var_os(variable) {
             Some(path) => PathBuf::from(path),
-            None => built.join(file),
+            None => stripped(&built.join(file)),
         };
         println!("cargo::rerun-if-changed={}", governor.display());
         println!("cargo::rustc-env={variable}={}", governor.display());
@@ -91,6 +93,40 @@ fn build(packages: &[&str]) -> PathBuf {
         }
         Err(error) => fail(&format!("cannot run cargo for the governors: {error}")),
     }
+}
+
+/// Writes a component without the names that its parts have for those who debug it, some 8 KB that
+/// `strip` leaves. Where that file is.
+fn stripped(component: &Path) -> PathBuf {
+    println!("cargo::rerun-if-changed={}", component.display());
+    let name = component.file_name().unwrap_or_default();
+    let to = Path::new(&var("OUT_DIR")).join(name);
+    let whole = std::fs::read(component).unwrap_or_else(|error| fail(&error.to_string()));
+    let kept = nameless(&whole).unwrap_or_else(|error| fail(&error.to_string()));
+    std::fs::write(&to, kept).unwrap_or_else(|error| fail(&error.to_string()));
+    to
+}
+
+/// Every section but the outermost `component-name`.
+fn nameless(component: &[u8]) -> Result<Vec<u8>, BinaryReaderError> {
+    let mut reader = BinaryReader::new(component, 0);
+    let mut kept = reader.read_bytes(8)?.to_vec();
+    while !reader.eof() {
+        let start = reader.original_position();
+        let is_custom = reader.read_u8()? == 0;
+        let size = reader.read_var_u32()?;
+        let content = reader.read_bytes(usize::try_from(size).unwrap_or(usize::MAX))?;
+        let is_names =
+            is_custom && BinaryReader::new(content, 0).read_string()? == "component-name";
+        if !is_names {
+            kept.extend_from_slice(
+                component
+                    .get(start..reader.original_position())
+                    .unwrap_or_default(),
+            );
+        }
+    }
+    Ok(kept)
 }
 
 fn var(name: &str) -> String {
