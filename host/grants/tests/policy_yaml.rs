@@ -22,7 +22,7 @@ impl Place {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().canonicalize().unwrap();
-        fs::create_dir_all(path.join("work/agent")).unwrap();
+        fs::create_dir_all(path.join("data/agent")).unwrap();
         fs::create_dir(path.join("out")).unwrap();
         fs::write(path.join("file"), "").unwrap();
         Self {
@@ -48,7 +48,7 @@ fn what_it_allows_is_granted() {
         .permissions(
             "  storage:
     allow:
-    - uri: fs://work/agent/**
+    - uri: fs://data/agent/**
       access: [read, write]
     - uri: fs://$HERE/out
       access:
@@ -78,7 +78,7 @@ fn what_it_allows_is_granted() {
              network      {methods} https://other.example:8443/*\n\
              network      {methods} http://localhost:11434/*  private addresses too\n\
              network      {methods} https://10.0.0.5:443/*  private addresses too\n\
-             files        /work/agent = {here}/work/agent  read-write\n\
+             files        /data/agent = {here}/data/agent  read-write\n\
              files        {here}/out = {here}/out  read-only\n\
              environment  LANG"
         )
@@ -114,7 +114,7 @@ fn nested_folders_with_the_same_rights_are_one() {
     let place = Place::new();
     let policy = place
         .permissions(
-            "  storage:\n    allow:\n    - {uri: fs://$HERE/work/agent, access: [read]}\n    - {uri: fs://$HERE, access: [read]}\n",
+            "  storage:\n    allow:\n    - {uri: fs://$HERE/data/agent, access: [read]}\n    - {uri: fs://$HERE, access: [read]}\n",
         )
         .unwrap();
     assert_eq!(policy.grants.files.len(), 1);
@@ -126,11 +126,11 @@ fn what_cannot_be_said_is_left_out_and_said() {
     let place = Place::new();
     for (text, words) in [
         (
-            "  storage: {allow: [{uri: fs://work/*, access: [read]}]}",
+            "  storage: {allow: [{uri: fs://data/*, access: [read]}]}",
             "only whole folders",
         ),
         (
-            "  storage: {allow: [{uri: fs://work/*/x, access: [read]}]}",
+            "  storage: {allow: [{uri: fs://data/*/x, access: [read]}]}",
             "only whole folders",
         ),
         (
@@ -146,11 +146,11 @@ fn what_cannot_be_said_is_left_out_and_said() {
             "a single file",
         ),
         (
-            "  storage: {allow: [{uri: fs://work, access: [write]}]}",
+            "  storage: {allow: [{uri: fs://data, access: [write]}]}",
             "writing without reading",
         ),
         (
-            "  storage: {allow: [{uri: http://work, access: [read]}]}",
+            "  storage: {allow: [{uri: http://data, access: [read]}]}",
             "only `fs://`",
         ),
         ("  network: {allow: [{cidr: 10.0.0.0/8}]}", "address ranges"),
@@ -262,23 +262,23 @@ fn what_would_widen_or_is_misspelt_is_an_error_with_its_line() {
             "cannot find the folder",
         ),
         (
-            "  storage: {allow: [{uri: fs://work/../out, access: [read]}]}",
+            "  storage: {allow: [{uri: fs://data/../out, access: [read]}]}",
             "cannot be a path",
         ),
         (
-            "  storage: {allow: [{uri: fs://work, access: []}]}",
+            "  storage: {allow: [{uri: fs://data, access: []}]}",
             "the access is empty",
         ),
         (
-            "  storage: {allow: [{uri: fs://work, access: [reed]}]}",
+            "  storage: {allow: [{uri: fs://data, access: [reed]}]}",
             "did you mean `read`?",
         ),
         (
-            "  storage: {allow: [{uri: fs://work}]}",
+            "  storage: {allow: [{uri: fs://data}]}",
             "the key `access` is missing",
         ),
         (
-            "  storage: {allow: [{uri: fs://work, access: [read]}, {uri: fs://work, access: [read, write]}]}",
+            "  storage: {allow: [{uri: fs://data, access: [read]}, {uri: fs://data, access: [read, write]}]}",
             "are one or lie in each other",
         ),
         ("  environment: {allow: [{key: A*}]}", "is not the name"),
@@ -309,9 +309,9 @@ fn what_would_widen_or_is_misspelt_is_an_error_with_its_line() {
 fn a_file_is_read_from_where_it_is() {
     let place = Place::new();
     let file = place.path.join("policy.yaml");
-    fs::write(&file, "version: '1.0'\npermissions:\n  storage:\n    allow:\n    - uri: fs://work\n      access: [read]\n").unwrap();
+    fs::write(&file, "version: '1.0'\npermissions:\n  storage:\n    allow:\n    - uri: fs://data\n      access: [read]\n").unwrap();
     let policy = wassette::read(&file).unwrap();
-    assert_eq!(policy.grants.files[0].host, place.path.join("work"));
+    assert_eq!(policy.grants.files[0].host, place.path.join("data"));
     fs::write(&file, "version: '1.0'\nx: 1\n").unwrap();
     let error = wassette::read(&file).unwrap_err().to_string();
     assert!(
