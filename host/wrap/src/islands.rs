@@ -12,8 +12,8 @@
 use std::collections::HashSet;
 
 use wasm_encoder::{
-    CodeSection, ExportKind, ExportSection, Function, FunctionSection, Instruction, MemorySection,
-    MemoryType, Module, TypeSection, ValType,
+    CodeSection, ExportKind, ExportSection, Function, FunctionSection, Instruction, Module,
+    TypeSection, ValType,
 };
 use wasmparser::{Parser, Payload};
 use wit_parser::abi::AbiVariant;
@@ -22,8 +22,9 @@ use wit_parser::{
     WasmExportKind, WorldItem, WorldKey,
 };
 
+use crate::encode;
 use crate::error::Error;
-use crate::relay::{World, core, encode};
+use crate::relay::{World, core};
 use crate::world::depend;
 
 const MANGLING: ManglingAndAbi = ManglingAndAbi::Standard32;
@@ -70,7 +71,7 @@ pub(crate) fn island(
         exports: Some(interface),
     };
     let world = world.add(&mut resolve);
-    let whole = encode(&resolve, world, module(&resolve, interface))?;
+    let whole = encode::component(&resolve, world, module(&resolve, interface))?;
     let mut found = None;
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(&whole) {
@@ -176,14 +177,7 @@ fn module(resolve: &Resolve, interface: InterfaceId) -> Vec<u8> {
     }
     define("cm32p2_realloc", vec![ValType::I32; 4], vec![ValType::I32]);
     exports.export("cm32p2_memory", ExportKind::Memory, 0);
-    let mut memories = MemorySection::new();
-    memories.memory(MemoryType {
-        minimum: 0,
-        maximum: None,
-        memory64: false,
-        shared: false,
-        page_size_log2: None,
-    });
+    let memories = encode::memory(0, None);
     let mut module = Module::new();
     module
         .section(&types)

@@ -22,6 +22,7 @@
 
 mod compose;
 mod denial;
+mod encode;
 mod error;
 mod http;
 mod islands;
@@ -36,7 +37,6 @@ mod types;
 mod world;
 
 use wasmparser::{ComponentTypeRef, Parser, Payload};
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, WorldId};
 
 use compose::{Composition, Part};
@@ -168,15 +168,8 @@ fn adapter(
 ) -> Result<Vec<u8>, Error> {
     let templates: Vec<Option<String>> = denials.iter().map(Denial::template).collect();
     let types = Types::of(resolve, functions, &templates)?;
-    let mut module = splice::splice(ADAPTER, resolve, functions, &types)?;
-    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8)
-        .map_err(Error::composition)?;
-    ComponentEncoder::default()
-        .validate(true)
-        .module(&module)
-        .map_err(Error::composition)?
-        .encode()
-        .map_err(Error::composition)
+    let module = splice::splice(ADAPTER, resolve, functions, &types)?;
+    encode::component(resolve, world, module)
 }
 
 fn runs_at_start(component: &[u8]) -> bool {

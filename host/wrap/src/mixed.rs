@@ -16,6 +16,7 @@ use wit_parser::{
     Tuple, Type, TypeDef, TypeDefKind, TypeId, TypeOwner, WorldItem, WorldKey,
 };
 
+use crate::encode;
 use crate::error::Error;
 use crate::islands;
 use crate::relay::{self, Export, From, Item};
@@ -302,7 +303,7 @@ impl Mixture {
             exports: Some(sources),
         };
         let world = world.add(&mut self.resolve);
-        relay::encode(&self.resolve, world, module)
+        encode::component(&self.resolve, world, module)
     }
 
     /// The host's streams of input.

@@ -5,15 +5,15 @@
 )]
 
 use wasm_encoder::{
-    CodeSection, ExportKind, ExportSection, Function, FunctionSection, Instruction, MemorySection,
-    MemoryType, Module, TypeSection, ValType,
+    CodeSection, ExportKind, ExportSection, Function, FunctionSection, Instruction, Module,
+    TypeSection, ValType,
 };
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{
     Docs, InterfaceId, ManglingAndAbi, Resolve, Span, Stability, World, WorldItem, WorldKey,
 };
 
+use crate::encode;
 use crate::error::Error;
 use crate::splice;
 use crate::surface::Surface;
@@ -110,14 +110,7 @@ pub(crate) fn blank(resolve: &Resolve, interface: InterfaceId) -> Result<Vec<u8>
     body.instruction(&Instruction::End);
     code.function(&body);
 
-    let mut memories = MemorySection::new();
-    memories.memory(MemoryType {
-        minimum: 1,
-        maximum: Some(1),
-        memory64: false,
-        shared: false,
-        page_size_log2: None,
-    });
+    let memories = encode::memory(1, Some(1));
     exports.export("cm32p2_memory", ExportKind::Memory, 0);
     let mut module = Module::new();
     module
@@ -154,7 +147,7 @@ fn filtered(resolve: &Resolve, interface: InterfaceId, names: &[String]) -> Resu
 fn component(
     resolve: &mut Resolve,
     interface: InterfaceId,
-    mut module: Vec<u8>,
+    module: Vec<u8>,
     imports: bool,
 ) -> Result<Vec<u8>, Error> {
     let package = resolve.interfaces[interface].package;
@@ -185,12 +178,5 @@ fn component(
         let worlds = &mut resolve.packages[package].worlds;
         worlds.insert("provider".to_owned(), world);
     }
-    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8)
-        .map_err(Error::composition)?;
-    ComponentEncoder::default()
-        .validate(true)
-        .module(&module)
-        .map_err(Error::composition)?
-        .encode()
-        .map_err(Error::composition)
+    encode::component(resolve, world, module)
 }

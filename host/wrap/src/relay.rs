@@ -9,17 +9,17 @@ use std::collections::HashMap;
 use wasm_encoder::{
     Alias, CodeSection, ComponentAliasSection, ComponentExportKind, ComponentExportSection,
     ComponentInstanceSection, ComponentSection, ComponentSectionId, EntityType, ExportKind,
-    ExportSection, Function, FunctionSection, ImportSection, Instruction, MemorySection,
-    MemoryType, Module, RawSection, TypeSection, ValType,
+    ExportSection, Function, FunctionSection, ImportSection, Instruction, Module, RawSection,
+    TypeSection, ValType,
 };
 use wasmparser::{ComponentAlias, ComponentExternalKind, ComponentTypeRef, Parser, Payload};
-use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{
     IndexMap, InterfaceId, ManglingAndAbi, Resolve, ResourceIntrinsic, TypeDefKind, WasmImport,
     WorldId, WorldItem, WorldKey,
 };
 
+use crate::encode;
 use crate::error::Error;
 
 const MANGLING: ManglingAndAbi = ManglingAndAbi::Standard32;
@@ -93,25 +93,6 @@ impl World {
     }
 }
 
-/// The component of a core module for that world.
-///
-/// # Errors
-/// The types do not encode.
-pub(crate) fn encode(
-    resolve: &Resolve,
-    world: WorldId,
-    mut module: Vec<u8>,
-) -> Result<Vec<u8>, Error> {
-    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8)
-        .map_err(Error::composition)?;
-    ComponentEncoder::default()
-        .validate(true)
-        .module(&module)
-        .map_err(Error::composition)?
-        .encode()
-        .map_err(Error::composition)
-}
-
 /// The component with these exports and that world's imports.
 ///
 /// # Errors
@@ -175,7 +156,7 @@ fn append(component: &mut Vec<u8>, section: &impl ComponentSection) {
 /// A component of that world's imports, and nothing else.
 fn importing(mut resolve: Resolve, world: World) -> Result<Vec<u8>, Error> {
     let world = world.add(&mut resolve);
-    let mut component = encode(&resolve, world, module(&resolve, world))?;
+    let mut component = encode::component(&resolve, world, module(&resolve, world))?;
     // `wit-component` puts the imports first, and then the module that they are for.
     let mut end = None;
     let mut depth = 0;
@@ -238,14 +219,7 @@ fn module(resolve: &Resolve, world: WorldId) -> Vec<u8> {
     types.ty().function([ValType::I32; 4], [ValType::I32]);
     let mut functions = FunctionSection::new();
     functions.function(realloc);
-    let mut memories = MemorySection::new();
-    memories.memory(MemoryType {
-        minimum: 0,
-        maximum: None,
-        memory64: false,
-        shared: false,
-        page_size_log2: None,
-    });
+    let memories = encode::memory(0, None);
     let mut exports = ExportSection::new();
     exports.export("cm32p2_memory", ExportKind::Memory, 0);
     exports.export("cm32p2_realloc", ExportKind::Func, imports.len());

@@ -10,7 +10,7 @@
 
 use wasm_encoder::{
     BlockType, CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection,
-    ImportSection, Instruction, MemArg, MemorySection, MemoryType, Module, TypeSection, ValType,
+    ImportSection, Instruction, MemArg, Module, TypeSection, ValType,
 };
 use wit_parser::abi::AbiVariant;
 use wit_parser::{
@@ -18,6 +18,7 @@ use wit_parser::{
     TypeId, WasmExport, WasmExportKind, WasmImport, WorldKey,
 };
 
+use crate::encode;
 use crate::error::Error;
 use crate::islands::root;
 use crate::relay::core;
@@ -319,14 +320,7 @@ impl Parts {
             [ValType::I32].into(),
             &body,
         );
-        let mut memories = MemorySection::new();
-        memories.memory(MemoryType {
-            minimum: 1,
-            maximum: Some(1),
-            memory64: false,
-            shared: false,
-            page_size_log2: None,
-        });
+        let memories = encode::memory(1, Some(1));
         self.exports.export("cm32p2_memory", ExportKind::Memory, 0);
         let mut module = Module::new();
         module
