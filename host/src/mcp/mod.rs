@@ -6,9 +6,11 @@
 
 mod answer;
 mod approval;
+mod call;
 mod catalog;
 mod client;
 mod frame;
+mod handler;
 mod held;
 mod http;
 mod lines;

@@ -1,38 +1,27 @@
-//! The server: one governed call for each `tools/call`, on whichever transport it comes.
+//! The server of one identity: what it offers, whom it serves, and its end.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, ErrorCode,
-    ErrorData, Implementation, InitializeRequestParams, InitializeResult, ListToolsResult,
-    PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig, SubscriptionFilter,
-};
-use rmcp::service::{NotificationContext, QuitReason, RequestContext, SubscriptionContext};
-use rmcp::{RoleServer, ServerHandler};
+use rmcp::model::{ErrorCode, ErrorData, Implementation, ServerCapabilities, ServerConfig};
+use rmcp::service::QuitReason;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::answer;
-use super::approval::{Asking, Held};
-use super::catalog::{Catalog, Offered};
+use super::catalog::Catalog;
 use super::client::{Client, Clients};
-use super::held::{Binding, Holds};
+use super::held::Holds;
 use super::lines::{IN_FLIGHT_MAX, Lines, TOO_MANY};
-use super::progress::{self, Progress};
+use super::progress::Progress;
 use crate::budget::Budget;
-use crate::calling::{CallOptions, TraceParent};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::runtime::Runtime;
 use crate::session::Session;
 use crate::tool::inert;
 use crate::toolbox::Tools;
-
-/// How long a list of tools may be kept.
-const LIST_TTL: Duration = Duration::from_secs(60);
 
 /// How long tools may take to load before a request that needs them is told so.
 const LOADING_MAX: Duration = Duration::from_secs(300);
@@ -90,28 +79,28 @@ impl Default for Options {
 pub struct Server {
     pub(super) shared: Arc<Shared>,
     /// Whom it serves; none where that is nobody yet.
-    client: Option<Arc<Client>>,
+    pub(super) client: Option<Arc<Client>>,
     /// Set once the client is told of changes.
-    listens: Arc<OnceLock<()>>,
+    pub(super) listens: Arc<OnceLock<()>>,
     /// Whether a client that shakes hands gets a session of its own.
-    sessions: bool,
+    pub(super) sessions: bool,
     /// Cancelled when the client is gone, at the latest when nobody serves it any more.
-    gone: CancellationToken,
+    pub(super) gone: CancellationToken,
 }
 
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) runtime: Runtime,
-    identity: Identity,
+    pub(super) identity: Identity,
     /// The session of clients that have none.
     session: Session,
     clients: Clients,
     /// For requests that are under way.
     room: Semaphore,
-    catalog: watch::Sender<Option<Arc<Catalog>>>,
+    pub(super) catalog: watch::Sender<Option<Arc<Catalog>>>,
     pub(super) holds: Holds,
     pub(super) options: Options,
-    config: ServerConfig,
+    pub(super) config: ServerConfig,
 }
 
 impl Server {
@@ -231,19 +220,19 @@ impl Server {
         self.gone.clone()
     }
 
-    fn session(&self) -> &Session {
+    pub(super) fn session(&self) -> &Session {
         let own = self.client.as_ref().and_then(|client| client.session());
         own.unwrap_or(&self.shared.session)
     }
 
     /// Room for one request, until it is answered.
-    fn room(&self) -> Result<SemaphorePermit<'_>, ErrorData> {
+    pub(super) fn room(&self) -> Result<SemaphorePermit<'_>, ErrorData> {
         let room = self.shared.room.try_acquire();
         room.map_err(|_| ErrorData::new(ErrorCode::INVALID_REQUEST, TOO_MANY, None))
     }
 
     /// What is offered, once it is loaded.
-    async fn catalog(&self, progress: &Progress) -> Result<Arc<Catalog>, ErrorData> {
+    pub(super) async fn catalog(&self, progress: &Progress) -> Result<Arc<Catalog>, ErrorData> {
         let mut catalog = self.shared.catalog.subscribe();
         if let Some(catalog) = catalog.borrow().as_ref() {
             return Ok(Arc::clone(catalog));
@@ -255,238 +244,4 @@ impl Server {
         let catalog = loaded.and_then(|catalog| catalog.clone());
         catalog.ok_or_else(|| ErrorData::internal_error("the tools are not loaded yet", None))
     }
-
-    /// One `tools/call`, from the request to its answer.
-    async fn governed(
-        &self,
-        request: CallToolRequestParams,
-        context: &RequestContext<RoleServer>,
-        progress: &Progress,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let catalog = self.catalog(progress).await?;
-        let name = request.name.as_ref();
-        let Some(offered) = catalog.get(name) else {
-            let known = catalog.names().join(", ");
-            let why = format!("no tool `{}`; there is: {known}", inert(name, 80));
-            return Err(ErrorData::invalid_params(inert(&why, 2_000), None));
-        };
-        let any_json = takes_any_json(context);
-        let arguments = serde_json::Value::Object(request.arguments.unwrap_or_default());
-        let arguments = thoth_core::json::canonical(&arguments);
-        let session = self.session();
-        let watched = progress.clone();
-        let trace = context.meta.get_traceparent().and_then(TraceParent::parse);
-        let options = CallOptions::new()
-            .trace_parent(trace)
-            .watched(move |stage| watched.stage(stage));
-        let holds = &self.shared.holds;
-        let claim = if request.request_state.is_some() || !holds.is_empty() {
-            let binding = binding(session, offered, name, &arguments);
-            match &request.request_state {
-                Some(state) => Some(holds.open(state, &binding).ok_or_else(foreign_state)?),
-                None => holds.of_same_call(&binding),
-            }
-        } else {
-            None
-        };
-        let called = match claim.as_ref().and_then(|claim| claim.held()) {
-            Some(held) => {
-                let tool = &offered.tool;
-                session
-                    .resume_held(tool, name, &arguments, held, options)
-                    .await
-            }
-            None => {
-                session
-                    .call_with(&offered.tool, name, &arguments, options)
-                    .await
-            }
-        };
-        let call = match called {
-            Ok(call) => call,
-            Err(error) => return Ok(answer::misfit(name, &error).into()),
-        };
-        let Some(held) = call.held().cloned() else {
-            if let Some(claim) = claim {
-                claim.done();
-            }
-            return Ok(answer::of(&call, offered, any_json).into());
-        };
-        let is_first = claim.is_none();
-        let claim =
-            claim.unwrap_or_else(|| holds.claim(held, binding(session, offered, name, &arguments)));
-        let asking = Asking {
-            shared: &self.shared,
-            session,
-            context,
-            progress,
-            offered,
-            arguments: &arguments,
-            // An answer counts for a question that was asked, and that is in the state.
-            responses: (request.request_state.as_ref()).and(request.input_responses.as_ref()),
-        };
-        match asking.wait(call, &claim, is_first).await {
-            Held::Decided(call) => {
-                claim.done();
-                Ok(answer::of(&call, offered, any_json).into())
-            }
-            Held::Answer(answer) => Ok(*answer),
-        }
-    }
-}
-
-/// What the calls that are one call agree in.
-fn binding(session: &Session, offered: &Offered, name: &str, arguments: &str) -> Binding {
-    let digest = thoth_core::json::digest(arguments);
-    Binding::new([
-        &session.principal(),
-        session.id(),
-        name,
-        offered.tool.sha256(),
-        &digest,
-    ])
-}
-
-/// One answer for every state that cannot be used: which of its parts is wrong is nobody's business.
-fn foreign_state() -> ErrorData {
-    let why = "the request state is not for this call, or was used: call again without it";
-    ErrorData::invalid_params(why, None)
-}
-
-/// Whether a client takes a result that is not an object (SEP-2106).
-fn takes_any_json(context: &RequestContext<RoleServer>) -> bool {
-    context
-        .protocol_version()
-        .is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
-}
-
-impl ServerHandler for Server {
-    fn get_info(&self) -> ServerConfig {
-        self.shared.config.clone()
-    }
-
-    fn get_tool(&self, name: &str) -> Option<rmcp::model::Tool> {
-        let catalog = self.shared.catalog.borrow();
-        Some(catalog.as_ref()?.get(name)?.listed().clone())
-    }
-
-    async fn initialize(
-        &self,
-        request: InitializeRequestParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<InitializeResult, ErrorData> {
-        if let Some(client) = self.client.as_ref().filter(|_| self.sessions) {
-            let Shared {
-                runtime,
-                identity,
-                options,
-                ..
-            } = &*self.shared;
-            client.begin(|| runtime.session(identity.anew()).with_budget(options.budget));
-        }
-        context.peer.set_peer_info(request.clone());
-        self.negotiate_initialize(&request)
-    }
-
-    async fn list_tools(
-        &self,
-        _request: Option<PaginatedRequestParams>,
-        context: RequestContext<RoleServer>,
-    ) -> Result<ListToolsResult, ErrorData> {
-        let _room = self.room()?;
-        let (progress, listener) = progress::of(&context);
-        let catalog = tokio::select! {
-            catalog = listener.during(self.catalog(&progress)) => catalog?,
-            () = context.ct.cancelled() => return Err(cancelled()),
-            () = self.gone.cancelled() => return Err(cancelled()),
-        };
-        let mut list = ListToolsResult::with_all_items(catalog.list(takes_any_json(&context)));
-        list.ttl_ms = u64::try_from(LIST_TTL.as_millis()).ok();
-        list.cache_scope = Some(CacheScope::Private);
-        Ok(list)
-    }
-
-    async fn call_tool(
-        &self,
-        request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
-        let _room = self.room()?;
-        let (progress, listener) = progress::of(&context);
-        let work = self.governed(request, &context, &progress);
-        // Dropped, the call stops, and an event says so.
-        tokio::select! {
-            answer = listener.during(work) => answer,
-            () = context.ct.cancelled() => Err(cancelled()),
-            () = self.gone.cancelled() => Err(cancelled()),
-        }
-    }
-
-    /// Clients of revisions with a handshake are told by themselves that the list is another.
-    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        // Who says it again is told once all the same.
-        if self.listens.set(()).is_err() {
-            return;
-        }
-        let mut catalog = self.shared.catalog.subscribe();
-        let gone = self.gone.clone();
-        tokio::spawn(async move {
-            // The first list is no change.
-            if catalog.wait_for(Option::is_some).await.is_err() {
-                return;
-            }
-            loop {
-                tokio::select! {
-                    changed = catalog.changed() => if changed.is_err() { return },
-                    () = gone.cancelled() => return,
-                }
-                if context.peer.notify_tool_list_changed().await.is_err() {
-                    return;
-                }
-            }
-        });
-    }
-
-    fn accepted_subscription_filter(
-        &self,
-        requested: &SubscriptionFilter,
-    ) -> Option<SubscriptionFilter> {
-        Some(requested.clone())
-    }
-
-    /// Clients of 2026-07-28 are told where they listen.
-    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let _room = self.room()?;
-        let mut catalog = self.shared.catalog.subscribe();
-        loop {
-            tokio::select! {
-                changed = catalog.changed() => if changed.is_err() { return Ok(()) },
-                () = context.cancelled() => return Ok(()),
-                () = self.gone.cancelled() => return Ok(()),
-            }
-            // A list that nobody asked to be told of is told to nobody.
-            let _unwanted = context.sink().notify_tool_list_changed().await;
-        }
-    }
-
-    async fn on_custom_request(
-        &self,
-        request: CustomRequest,
-        _context: RequestContext<RoleServer>,
-    ) -> Result<CustomResult, ErrorData> {
-        // A request whose parameters do not fit its method arrives as one that nobody knows.
-        if matches!(
-            request.method.as_str(),
-            "tools/call" | "tools/list" | "initialize"
-        ) {
-            let why = format!("the parameters do not fit `{}`", request.method);
-            return Err(ErrorData::invalid_params(why, None));
-        }
-        let method = inert(&request.method, 80);
-        Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None))
-    }
-}
-
-fn cancelled() -> ErrorData {
-    ErrorData::internal_error("the request was cancelled", None)
 }
