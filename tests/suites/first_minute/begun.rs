@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use thoth_tests::{Thoth, tool};
 
 fn thoth() -> Thoth {
@@ -105,9 +105,11 @@ fn a_client_s_snippet_names_this_program_and_this_configuration() {
     let snippet: Value = serde_json::from_str(&text).unwrap();
     let server = &snippet["mcpServers"]["thoth"];
     assert_eq!(server["command"], env!("CARGO_BIN_EXE_thoth"));
-    assert_eq!(server["args"][0], "serve");
     let config = thoth.path("agent/thoth.toml").canonicalize().unwrap();
-    assert_eq!(server["args"][2], config.to_str().unwrap());
+    assert_eq!(
+        server["args"],
+        json!(["serve", "--config", config, "--approvals", "127.0.0.1:0"])
+    );
 }
 
 #[test]

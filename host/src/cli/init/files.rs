@@ -156,13 +156,14 @@ pub(super) fn policy(components: &[Found]) -> String {
     text
 }
 
-/// `mcp.json`: what most MCP clients take.
+/// `mcp.json`: what most MCP clients take. Each client starts a server of its own, so its page takes a free
+/// port; the client is sent the link.
 pub(super) fn client(program: &Path, config: &Path) -> String {
     let snippet = json!({
         "mcpServers": {
             "thoth": {
                 "command": program.to_string_lossy(),
-                "args": ["serve", "--config", config.to_string_lossy()],
+                "args": ["serve", "--config", config.to_string_lossy(), "--approvals", "127.0.0.1:0"],
             }
         }
     });
