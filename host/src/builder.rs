@@ -7,6 +7,7 @@ use std::time::Duration;
 use thoth_core::Hold;
 use thoth_enforcer::{Enforcer, Policy};
 use thoth_engine::{Compiler, Jail, SLOTS};
+use thoth_grants::Private;
 use thoth_outbox::Outbox;
 use thoth_transport::{Client, Origin, Secret};
 use tokio::sync::{Semaphore, watch};
@@ -185,6 +186,18 @@ impl Builder {
             });
         }
         prepare_state_dir(&state)?;
+        let mut private = Private::default();
+        let unseen = [
+            Some(&state),
+            self.cache_dir.as_ref(),
+            self.policy_file.as_ref(),
+        ];
+        for path in unseen.into_iter().flatten() {
+            private.unseen(path);
+        }
+        if let Some(path) = &self.ca_file {
+            private.unchanged(path);
+        }
         let origin = match &decider {
             Decider::Policy(_) => None,
             Decider::Remote(client) => Some(client.origin().clone()),
@@ -247,6 +260,7 @@ impl Builder {
                 slots: Arc::new(Semaphore::new(SLOTS as usize)),
                 ca_file: self.ca_file,
                 enforcer: origin,
+                private,
             },
             governors,
             outbox,

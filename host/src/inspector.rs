@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use thoth_engine::Jail;
+use thoth_grants::Private;
 use tokio::sync::Semaphore;
 
 use crate::builder;
@@ -33,6 +34,7 @@ impl Inspector {
             engine,
             ca_file: None,
             enforcer: None,
+            private: Private::default(),
             slots: Arc::new(Semaphore::new(0)),
         }))
     }

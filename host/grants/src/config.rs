@@ -9,6 +9,7 @@ use thoth_core::Mode;
 use crate::document::{Key, Node, Place, Table};
 use crate::error::{self, ConfigError, Problem};
 use crate::limits::duration;
+use crate::private::Private;
 use crate::secrets::{SecretName, SecretSource};
 use crate::toml_tree;
 use crate::tool::ToolConfig;
@@ -88,7 +89,9 @@ impl Config {
         let base = error::folder_of(path)?;
         let config = Self::parse(&text, &base).and_then(|config| {
             // A tool that can write this file can grant.
-            config.keeps_private(&[], &[path.to_path_buf()])?;
+            let mut private = Private::default();
+            private.unchanged(path);
+            config.keeps(&private)?;
             Ok(config)
         });
         config.map_err(|error| error.in_file(path))
@@ -152,49 +155,33 @@ impl Config {
             tools,
             secrets,
         };
-        let (unseen, unchanged) = config.private();
-        config.keeps_private(&unseen, &unchanged)?;
+        config.keeps(&config.private())?;
         Ok(config)
     }
 
-    /// What no tool may see, and what none may change.
-    fn private(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    /// What is no tool's of all that the configuration names.
+    pub fn private(&self) -> Private {
         let settings = &self.settings;
-        let mut unseen: Vec<_> = [&settings.state_dir, &settings.api_key_file]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect();
-        let mut unchanged: Vec<_> = [&settings.policy, &settings.ca_file]
-            .into_iter()
-            .flatten()
-            .chain(self.tools.iter().map(|tool| &tool.component))
-            .cloned()
-            .collect();
-        for source in self.secrets.values() {
-            match source {
-                SecretSource::File(path) => unseen.push(path.clone()),
-                SecretSource::Command(words) => unchanged.extend(
-                    words
-                        .first()
-                        .filter(|program| program.contains('/'))
-                        .map(PathBuf::from),
-                ),
-            }
+        let mut private = Private::default();
+        let unseen = [&settings.state_dir, &settings.api_key_file];
+        for path in unseen.into_iter().flatten() {
+            private.unseen(path);
         }
-        (unseen, unchanged)
+        let unchanged = [&settings.policy, &settings.ca_file].into_iter().flatten();
+        let components = self.tools.iter().map(|tool| &tool.component);
+        for path in unchanged.chain(components) {
+            private.unchanged(path);
+        }
+        for source in self.secrets.values() {
+            private.source(source);
+        }
+        private
     }
 
-    fn keeps_private(&self, unseen: &[PathBuf], unchanged: &[PathBuf]) -> Result<(), Problem> {
+    fn keeps(&self, private: &Private) -> Result<(), Problem> {
         for tool in &self.tools {
             for (folder, line) in tool.grants.files.iter().zip(&tool.lines.files) {
-                let seen = unseen.iter().find(|path| folder.exposes(path));
-                let changed = || {
-                    unchanged
-                        .iter()
-                        .find(|path| folder.is_writable() && folder.exposes(path))
-                };
-                if let Some(path) = seen.or_else(changed) {
+                if let Some(exposed) = private.exposed_by(folder) {
                     let at = Place {
                         line: *line,
                         column: 1,
@@ -204,8 +191,12 @@ impl Config {
                         format_args!(
                             "the folder exposes `{}`, which is not the tool's: grant a folder apart \
                              from it{}",
-                            shown(&path.display().to_string()),
-                            if seen.is_none() { ", or read-only" } else { "" }
+                            shown(&exposed.path.display().to_string()),
+                            if exposed.may_be_seen {
+                                ", or read-only"
+                            } else {
+                                ""
+                            }
                         ),
                     ));
                 }

@@ -78,7 +78,7 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     let identity = args.identity.identity(settings)?;
     let observe = identity.mode == Mode::Observe;
     let state = args.state.dir(settings)?;
-    let private = private(settings, &state, args.policy.policy_file());
+    let private = private(&config, &args.state, &args.policy)?;
     let granted = args
         .grants
         .granted(&config, &args.limits, &args.component, &private)?;

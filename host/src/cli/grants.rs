@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 use thoth_host::grants::{
-    Config, FileGrant, Grants, LimitSettings, NetworkRule, SecretFlag, SecretName, Settings,
+    Config, FileGrant, Grants, LimitSettings, NetworkRule, Private, SecretFlag, SecretName,
     environment_name, wassette,
 };
 use thoth_host::toolbox::{LOCK_NAME, Toolbox};
 use thoth_host::{Grant, Limits, Secrets, Tool, inert};
 
 use super::Usage;
-use super::settings::{duration, var};
+use super::settings::{PolicyArgs, StateArgs, duration, var};
 
 /// The configuration file.
 #[derive(Debug, clap::Args)]
@@ -104,7 +104,7 @@ fn variable(text: &str) -> Result<String, String> {
 #[command(next_help_heading = "Limits")]
 pub(super) struct LimitArgs {
     /// Wall-clock time of one tool call [default: 30s].
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = time)]
     tool_timeout: Option<Duration>,
     /// Linear memory of one tool call in MiB, at most 1024 [default: 256].
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
@@ -118,6 +118,14 @@ pub(super) struct LimitArgs {
     /// Any limit by its name in thoth.toml: `response_bytes=1MiB`, `open_files=16`.
     #[arg(long, value_name = "NAME=VALUE")]
     limit: Vec<String>,
+}
+
+/// More than nothing, as in `thoth.toml`.
+fn time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err(format!("`{text}` is no time to run in")),
+        time => Ok(time),
+    }
 }
 
 impl LimitArgs {
@@ -159,14 +167,16 @@ impl GrantArgs {
     }
 
     /// Puts together what the configuration, a wassette policy and the flags grant a component.
-    /// `private` is what no granted folder may show.
+    /// `private` is what is not the tool's, in whatever folder.
     pub(super) fn granted(
         &self,
         config: &Config,
         limits: &LimitArgs,
         component: &Path,
-        private: &[PathBuf],
+        private: &Private,
     ) -> Result<Granted> {
+        let mut private = private.clone();
+        private.unchanged(component);
         let usage = |error: &dyn std::error::Error| Usage(chain(error));
         let configured = component
             .canonicalize()
@@ -202,6 +212,7 @@ impl GrantArgs {
         for text in &self.allow_secret {
             if text.contains('=') {
                 let flag: SecretFlag = text.parse().map_err(|error| usage(&error))?;
+                private.source(&flag.source);
                 sources.insert(flag.name.clone(), flag.source);
                 flags.secrets.push(flag.name);
             } else {
@@ -218,13 +229,8 @@ impl GrantArgs {
         }
         merge(&mut grants, flags).map_err(|error| usage(&error))?;
         for folder in &grants.files {
-            if let Some(path) = private.iter().find(|path| folder.exposes(path)) {
-                let why = format!(
-                    "the folder `{}` cannot be granted: it would show `{}` to the tool",
-                    folder.host.display(),
-                    path.display()
-                );
-                return Err(Usage(why).into());
+            if let Some(exposed) = private.exposed_by(folder) {
+                return Err(Usage(exposed.to_string()).into());
             }
         }
         let settings = settings.overridden_by(limits.settings()?);
@@ -290,15 +296,21 @@ impl Granted {
     }
 }
 
-/// What no tool may be shown: state, compiled code, and what decides and grants.
-pub(super) fn private(settings: &Settings, state: &Path, policy: Option<&Path>) -> Vec<PathBuf> {
-    let cache = thoth_host::default_cache_dir();
-    let policy = policy.or(settings.policy.as_deref());
-    [Some(state), cache.as_deref(), policy]
+/// What is no tool's: state, compiled code, keys, and what decides, grants and runs.
+pub(super) fn private(config: &Config, state: &StateArgs, policy: &PolicyArgs) -> Result<Private> {
+    let mut private = config.private();
+    private.unseen(state.dir(&config.settings)?);
+    if let Some(cache) = thoth_host::default_cache_dir() {
+        private.unseen(cache);
+    }
+    policy.private(&config.settings, &mut private);
+    for path in [state.config.file(), state.config.lock()]
         .into_iter()
         .flatten()
-        .map(Path::to_path_buf)
-        .collect()
+    {
+        private.unchanged(path);
+    }
+    Ok(private)
 }
 
 /// An error with its causes, on one line.

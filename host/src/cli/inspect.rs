@@ -42,7 +42,7 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
     let config = args.config.read()?;
     let granted = args
         .grants
-        .granted(&config, &args.limits, &args.component, &[])?;
+        .granted(&config, &args.limits, &args.component, &config.private())?;
     granted.check(&tool)?;
     let grants = &granted.grant.grants;
     let wrapped = Wrapped::of(&args.component, &tool)?;
@@ -162,8 +162,15 @@ impl Wrapped {
                 let adapter = seal.adapter.as_ref().map_or_else(String::new, |adapter| {
                     format!("  adapter sha256:{}\n", inert(&adapter.sha256, 64))
                 });
+                let sees = match seal.keep_env.as_slice() {
+                    [] => String::new(),
+                    names => format!(
+                        "  it sees of the environment: {}\n",
+                        inert(&names.join(", "), 300)
+                    ),
+                };
                 format!(
-                    "\nwrapped by thoth {}\n  governor sha256:{}, {whose}\n{adapter}  component sha256:{}\n",
+                    "\nwrapped by thoth {}\n  governor sha256:{}, {whose}\n{adapter}  component sha256:{}\n{sees}",
                     inert(&seal.thoth, 40),
                     inert(&seal.governor.sha256, 64),
                     inert(&seal.component.sha256, 64),

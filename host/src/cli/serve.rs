@@ -85,7 +85,7 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
     let identity = args.identity.identity(settings)?;
     let observe = identity.mode == Mode::Observe;
     let state = args.state.dir(settings)?;
-    let private = private(settings, &state, args.policy.policy_file());
+    let private = private(&config, &args.state, &args.policy)?;
     if args.components.is_empty() && config.tools.is_empty() {
         let why = "there is no component to serve: name components or folders, or list tools in thoth.toml";
         return Err(Usage(why.into()).into());

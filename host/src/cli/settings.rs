@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use clap::builder::TypedValueParser as _;
 use thoth_core::parse_duration;
-use thoth_host::grants::Settings;
+use thoth_host::grants::{Private, Settings};
 use thoth_host::{
     Builder, Capture, Identity, Jail, Mode, Model, Runtime, Secret, default_cache_dir,
 };
@@ -147,6 +147,17 @@ impl PolicyArgs {
     /// The policy file that a flag names.
     pub(super) fn policy_file(&self) -> Option<&Path> {
         self.policy.as_deref()
+    }
+
+    /// Adds what of this is no tool's: the key, the policy, and whose certificates are trusted.
+    pub(super) fn private(&self, settings: &Settings, private: &mut Private) {
+        let policy = self.policy_file().or(settings.policy.as_deref());
+        for path in policy.into_iter().chain(self.api_key_file.as_deref()) {
+            private.unseen(path);
+        }
+        if let Some(path) = &self.ca_file {
+            private.unchanged(path);
+        }
     }
 
     fn api_key(&self, settings: &Settings) -> Result<Option<Secret>> {
@@ -319,9 +330,10 @@ fn json_object(name: &str) -> Result<Option<String>> {
     }
 }
 
-/// A variable that says something.
+/// A variable that says something. What is not UTF-8 in it cannot be meant, but says something.
 pub(super) fn var(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.trim().is_empty())
+    let value = env::var_os(name)?.to_string_lossy().into_owned();
+    Some(value).filter(|value| !value.trim().is_empty())
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use thoth_engine::{Compiler, Source};
+use thoth_grants::Private;
 use thoth_transport::Origin;
 use thoth_values::Docs;
 use tokio::sync::Semaphore;
@@ -28,6 +29,8 @@ pub(crate) struct Loader {
     pub(crate) ca_file: Option<PathBuf>,
     /// Where decisions come from, if that is a server.
     pub(crate) enforcer: Option<Origin>,
+    /// What no granted folder may give away.
+    pub(crate) private: Private,
 }
 
 impl Loader {
@@ -35,6 +38,13 @@ impl Loader {
     /// Nothing of it is instantiated, so a provider's tools are not known yet.
     pub(crate) fn load(&self, name: &str, bytes: &[u8], grant: Grant) -> Result<Tool, Error> {
         admit(name, bytes)?;
+        let mut folders = grant.grants.files.iter();
+        if let Some(exposed) = folders.find_map(|folder| self.private.exposed_by(folder)) {
+            return Err(Error::Setting {
+                what: "a granted folder".into(),
+                why: exposed.to_string(),
+            });
+        }
         let fail = |why: String| Error::Load {
             name: name.into(),
             why,

@@ -93,6 +93,68 @@ fn a_folder_that_would_show_the_state_is_refused() {
 }
 
 #[test]
+fn a_folder_with_keys_or_with_what_grants_is_refused_however_it_is_granted() {
+    let rows: [(&[&str], &str); 8] = [
+        (
+            &["--api-key-file", "keys/key", "--allow-dir", "keys:/k:ro"],
+            "would show",
+        ),
+        (
+            &[
+                "--allow-secret",
+                "gh=file:keys/key",
+                "--allow-dir",
+                "keys:/k:ro",
+            ],
+            "would show",
+        ),
+        (
+            &[
+                "--api-key-file",
+                "keys/key",
+                "--wassette-policy",
+                "policy.yaml",
+            ],
+            "would show",
+        ),
+        (
+            &["--ca-file", "keys/key", "--allow-dir", "keys:/k:rw"],
+            "could change",
+        ),
+        (&["--allow-dir", "config:/c:rw"], "could change"),
+        (&["--allow-dir", "/proc:/p:ro"], "would show `/proc`"),
+        (&["--allow-dir", "/proc/self:/p:ro"], "would show `/proc`"),
+        (&["--allow-dir", "/sys:/p:rw"], "would show `/sys`"),
+    ];
+    table::each(
+        &rows,
+        |(flags, _)| flags.join(" "),
+        |(flags, said)| {
+            let home = Home::new();
+            for folder in ["keys", "config"] {
+                fs::create_dir(home.thoth.path(folder)).unwrap();
+            }
+            home.thoth.file("keys/key", "k3y");
+            let keys = home.thoth.path("keys");
+            home.thoth.file(
+                "policy.yaml",
+                format!(
+                    "version: \"1.0\"\npermissions:\n  storage:\n    allow:\n    \
+                     - uri: \"fs://{}\"\n      access: [\"read\"]\n",
+                    keys.display()
+                ),
+            );
+            let config = home.thoth.path("config/thoth.toml");
+            let text = fs::read_to_string(home.config("")).unwrap();
+            fs::write(&config, text.replace("hostile.wasm", "../hostile.wasm")).unwrap();
+            let run = home.with(config, json!([])).args(*flags).run();
+            assert!(run.error(2).contains(said), "{run}");
+            assert!(home.service.requests().is_empty(), "nobody was asked");
+        },
+    );
+}
+
+#[test]
 fn flags_are_held_to_the_same() {
     let rows: [(&[&str], &str); 9] = [
         (&["--allow-net", "http://*/v1"], "*"),
