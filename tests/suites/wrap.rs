@@ -132,6 +132,14 @@ fn inspect_knows_a_wrapped_component_and_whether_it_is_intact() {
         inspected(&thoth, &changed)["wrapped"]["integrity"],
         "altered"
     );
+    // A section behind the seal: its id, its length, an empty name.
+    let mut longer = fs::read(&output).unwrap();
+    longer.extend([0, 1, 0]);
+    let longer = thoth.file("longer.wasm", longer);
+    assert_eq!(
+        inspected(&thoth, &longer)["wrapped"]["integrity"],
+        "altered"
+    );
     assert_eq!(
         inspected(&thoth, &tool("docs-search"))["wrapped"],
         Value::Null
@@ -194,6 +202,46 @@ fn a_report_says_what_the_requests_of_a_service_are() {
     let kind = thoth.bare().arg("wrap").arg(tool("mcp-canary"));
     let kind = kind.arg("-o").arg(thoth.path("x.wasm")).arg("--http=grpc");
     kind.run().assert_code(USAGE);
+}
+
+#[test]
+fn what_is_no_file_is_not_replaced_and_a_link_stays_one() {
+    let thoth = thoth();
+    let wrap_to = |output: &std::path::Path| {
+        let wrap = thoth.bare().arg("wrap").arg(tool("choir"));
+        wrap.arg("-o").arg(output).run()
+    };
+    let socket = thoth.path("socket");
+    let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let refused = wrap_to(&socket);
+    assert!(
+        refused.error(HOST_ERROR).contains("no regular file"),
+        "{refused}"
+    );
+    assert!(!socket.metadata().unwrap().is_file());
+
+    let (link, target) = (thoth.path("link.wasm"), thoth.file("target.wasm", "old"));
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    wrap_to(&link).assert_code(0);
+    assert!(link.is_symlink());
+    assert!(fs::read(target).unwrap().starts_with(b"\0asm"));
+}
+
+#[test]
+fn a_variable_of_the_governor_s_that_the_component_keeps_is_told() {
+    let thoth = thoth();
+    let output = thoth.path("kept.wasm");
+    let wrap = thoth.bare().arg("wrap").arg(tool("docs-search"));
+    let wrap = wrap.arg("-o").arg(&output);
+    let run = wrap.args(["--keep-env", "THOTH_API_KEY"]).run();
+    run.assert_code(0);
+    assert!(run.stderr.contains("will see THOTH_API_KEY"), "{run}");
+    let page = thoth.bare().arg("inspect").arg(&output).run();
+    assert!(
+        page.stdout
+            .contains("it sees of the environment: THOTH_API_KEY\n"),
+        "{page}"
+    );
 }
 
 #[test]

@@ -88,7 +88,7 @@ pub(super) fn run(args: Args) -> Result<Exit> {
             return Err(Usage(message).into());
         }
         if name.starts_with("THOTH_") {
-            tracing::warn!("the component sees {name}, which may be the governor's");
+            say!("thoth: the component will see {name}, which may be the governor's key");
         }
     }
     let component = read(&args.component, COMPONENT_MAX)?;
@@ -174,9 +174,15 @@ pub(super) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes the file as a whole or not at all.
+/// Writes the file as a whole or not at all. A link stays one: what it leads to is written.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let doing = || format!("cannot write {}", path.display());
+    if let Ok(there) = std::fs::metadata(path)
+        && !there.is_file()
+    {
+        bail!("{}: it is no regular file; name another", doing());
+    }
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let name = path
         .file_name()
         .with_context(|| format!("cannot write {}: it names no file", path.display()))?;

@@ -27,6 +27,7 @@ mod error;
 mod http;
 mod islands;
 mod mixed;
+mod plain;
 mod provider;
 mod relay;
 mod seal;

@@ -31,10 +31,11 @@ pub(crate) fn environment(surface: &Surface, keep: &[String]) -> Result<Option<V
     let resolve = &surface.resolve;
     let imports = resolve.worlds[surface.world].imports.iter();
     let mut asked = imports.filter_map(|(key, item)| match item {
-        WorldItem::Interface { id, .. } => resolve
-            .name_world_key(key)
-            .starts_with("wasi:cli/environment@")
-            .then_some(*id),
+        WorldItem::Interface { id, .. } => {
+            let name = resolve.name_world_key(key);
+            let (interface, _version) = name.split_once('@').unwrap_or((&name, ""));
+            (interface == "wasi:cli/environment").then_some(*id)
+        }
         WorldItem::Function(_) | WorldItem::Type { .. } => None,
     });
     let Some(interface) = asked.next() else {

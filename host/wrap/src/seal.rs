@@ -227,7 +227,7 @@ pub fn verify(wrapped: &[u8], seal: &Seal) -> Integrity {
     }
 }
 
-/// The last section, if it is a seal: where it begins, and what is in it.
+/// The last seal: where it begins, and what is in it. What comes behind it was not sealed.
 fn find(component: &[u8]) -> Option<(usize, &[u8])> {
     let mut start = 8;
     let mut depth = 0;
@@ -237,11 +237,12 @@ fn find(component: &[u8]) -> Option<(usize, &[u8])> {
             Payload::Version { .. } => depth += 1,
             Payload::End(_) => depth -= 1,
             Payload::CustomSection(section) if depth == 1 => {
-                found = (section.name() == SECTION).then(|| (start, section.data()));
+                if section.name() == SECTION {
+                    found = Some((start, section.data()));
+                }
                 start = section.range().end;
             }
             payload if depth == 1 => {
-                found = None;
                 if let Some((_, range)) = payload.as_section() {
                     start = range.end;
                 }

@@ -10,6 +10,7 @@ use wit_component::DecodedWasm;
 use wit_parser::{Function, FunctionKind, InterfaceId, Resolve, WorldId, WorldItem, WorldKey};
 
 use crate::error::{Error, chain};
+use crate::plain;
 
 /// A component's types.
 pub(crate) struct Surface {
@@ -144,6 +145,7 @@ pub(crate) fn decode(component: &[u8]) -> Result<(Resolve, WorldId), Error> {
             "it does not begin as a component does; name a .wasm file".to_owned(),
         ));
     }
+    plain::check(component)?;
     match wit_component::decode(&undocumented(component)) {
         Ok(DecodedWasm::Component(resolve, world)) => Ok((resolve, world)),
         Ok(DecodedWasm::WitPackage(..)) => Err(Error::NotAComponent(

@@ -28,6 +28,18 @@ fn every_export_is_the_adapter_s() {
 }
 
 #[test]
+fn an_environment_without_a_version_is_answered_inside_as_well() {
+    let asking = component(
+        "package a:b; world w { import wasi:cli/environment; export f: func(); } \
+         package wasi:cli { interface environment { \
+            get-environment: func() -> list<tuple<string, string>>; } }",
+    );
+    let whole = wrap(&asking, &bytes("test-gate"), &Options::default()).unwrap();
+    assert_eq!(whole.reaches, ["wasi:cli/environment"]);
+    assert!(!whole.imports.contains(&"wasi:cli/environment".to_owned()));
+}
+
+#[test]
 #[should_panic(expected = "is not the adapter's")]
 fn an_export_that_is_not_would_show() {
     // One without an adapter that has a part which asks: the composition of two, seen from inside out.

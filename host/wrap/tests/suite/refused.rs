@@ -62,6 +62,55 @@ fn names_of_the_governor_are_refused() {
 }
 
 #[test]
+fn what_goes_by_another_name_than_its_own_is_refused() {
+    for item in [
+        r#"(import "env" (implements "wasi:cli/environment@0.2.6") (instance))"#,
+        r#"(import "env" (implements "thoth:governance/gate@0.1.0") (instance))"#,
+        r#"(import "env" (external-id "there") (instance))"#,
+    ] {
+        let refusal = refusal(&with(item));
+        assert!(
+            refusal.contains("goes by its own name only"),
+            "{item}: {refusal}"
+        );
+    }
+}
+
+#[test]
+fn code_that_comes_in_or_goes_out_is_refused() {
+    for (item, what) in [
+        (
+            r#"(import "m" (core module))"#,
+            "imports the core module `m`",
+        ),
+        (r#"(import "c" (component))"#, "imports the component `c`"),
+        (
+            r#"(core module $m) (export "m" (core module $m))"#,
+            "`m` cannot be governed: it is a core module",
+        ),
+        (
+            r#"(component $c) (export "c" (component $c))"#,
+            "`c` cannot be governed: it is a component",
+        ),
+    ] {
+        let refusal = refusal(&with(item));
+        assert!(refusal.contains(what), "{item}: {refusal}");
+    }
+}
+
+/// A component with a function to govern, and this item.
+fn with(item: &str) -> Vec<u8> {
+    wat::parse_str(format!(
+        r#"(component {item}
+            (core module $f (func (export "f")))
+            (core instance $i (instantiate $f))
+            (func $f (canon lift (core func $i "f")))
+            (export "f" (func $f)))"#
+    ))
+    .unwrap()
+}
+
+#[test]
 fn an_environment_in_two_versions_is_refused() {
     // One of them would be the host's, with the governor's key in it.
     let refusal = refusal(&component(
