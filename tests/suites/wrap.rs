@@ -205,6 +205,31 @@ fn a_report_says_what_the_requests_of_a_service_are() {
 }
 
 #[test]
+fn one_that_is_for_another_host_is_told_to_be_intact_all_the_same() {
+    let thoth = thoth();
+    let component = wat::parse_str(
+        r#"(component
+            (import "example:store/keys" (instance (export "count" (func (result u32)))))
+            (core module $f (func (export "f")))
+            (core instance $i (instantiate $f))
+            (func $f (canon lift (core func $i "f")))
+            (export "f" (func $f)))"#,
+    );
+    let component = thoth.file("store.wasm", component.unwrap());
+    let output = thoth.path("governed.wasm");
+    let wrap = thoth.bare().arg("wrap").arg(component);
+    wrap.arg("-o").arg(&output).run().assert_code(0);
+    let run = thoth.bare().arg("inspect").arg(&output).run();
+    run.assert_code(HOST_ERROR);
+    assert!(run.stderr.contains("example:store/keys"), "{run}");
+    assert!(run.stdout.contains("\n  intact\n"), "{run}");
+    let run = thoth.bare().args(["inspect", "--json"]).arg(&output).run();
+    run.assert_code(HOST_ERROR);
+    let seen: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(seen["wrapped"]["integrity"], "intact");
+}
+
+#[test]
 fn what_is_no_file_is_not_replaced_and_a_link_stays_one() {
     let thoth = thoth();
     let wrap_to = |output: &std::path::Path| {

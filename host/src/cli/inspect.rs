@@ -34,18 +34,35 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) async fn run(args: Args) -> Result<Exit> {
     let inspector = Inspector::new(jail()?, default_cache_dir().as_deref())?;
-    let tool = noticed(
+    let loaded = noticed(
         &format!("compiling {}", args.component.display()),
         inspector.load(&args.component),
     )
-    .await?;
+    .await;
+    let (tool, wrapped) = match (loaded, Wrapped::of(&args.component)) {
+        (Ok(tool), wrapped) => (tool, wrapped?),
+        (Err(error), wrapped) => {
+            // It may be meant for another host, and whether it is intact can be said all the same.
+            if let Ok(Some(wrapped)) = wrapped {
+                write(&wrapped.alone(&args, &error.to_string()))?;
+            }
+            return Err(error.into());
+        }
+    };
+    if let Some(wrapped) = &wrapped
+        && wrapped.whole.sha256 != tool.sha256()
+    {
+        bail!(
+            "{} changed while it was read; try again",
+            args.component.display()
+        );
+    }
     let config = args.config.read()?;
     let granted = args
         .grants
         .granted(&config, &args.limits, &args.component, &config.private())?;
     granted.check(&tool)?;
     let grants = &granted.grant.grants;
-    let wrapped = Wrapped::of(&args.component, &tool)?;
     let text = if args.json {
         let mut document = document(&tool, grants);
         if let (Some(wrapped), Some(object)) = (&wrapped, document.as_object_mut()) {
@@ -56,9 +73,14 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
         let wrapped = wrapped.map_or_else(String::new, |wrapped| wrapped.page());
         page(&tool, grants, &wrapped)
     };
+    write(&text)?;
+    Ok(Exit::Completed)
+}
+
+fn write(text: &str) -> std::io::Result<()> {
     match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(Exit::Completed),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -100,26 +122,49 @@ fn document(tool: &Tool, grants: &Grants) -> Value {
 }
 
 /// That a component was wrapped, and whether it is as it was.
-struct Wrapped(Result<Seal, String>, Integrity);
+struct Wrapped {
+    whole: Digest,
+    seal: Result<Seal, String>,
+    integrity: Integrity,
+}
 
 impl Wrapped {
-    fn of(path: &Path, tool: &Tool) -> Result<Option<Self>> {
+    /// None where it was not wrapped.
+    fn of(path: &Path) -> Result<Option<Self>> {
         let bytes = read(path, COMPONENT_MAX)?;
-        if Digest::of(&bytes).sha256 != tool.sha256() {
-            bail!("{} changed while it was read; try again", path.display());
-        }
         Ok(wrapping::seal(&bytes).map(|seal| {
             let integrity = match &seal {
                 Ok(seal) => wrapping::verify(&bytes, seal),
                 Err(why) => Integrity::Altered(why.clone()),
             };
-            Self(seal, integrity)
+            Self {
+                whole: Digest::of(&bytes),
+                seal,
+                integrity,
+            }
         }))
+    }
+
+    /// What is told of one that this host cannot load.
+    fn alone(&self, args: &Args, why: &str) -> String {
+        let Digest { sha256, bytes } = &self.whole;
+        if args.json {
+            let document = json!({
+                "component": args.component.display().to_string(),
+                "sha256": sha256,
+                "bytes": bytes,
+                "wrapped": self.document(),
+                "error": why,
+            });
+            return format!("{document:#}\n");
+        }
+        let name = inert(&args.component.display().to_string(), 300);
+        format!("{name} · {bytes} bytes · sha256:{sha256}\n{}", self.page())
     }
 
     /// Whether it is intact, and why not.
     fn integrity(&self) -> (&'static str, &str) {
-        match &self.1 {
+        match &self.integrity {
             Integrity::Intact => ("intact", ""),
             Integrity::Altered(why) => ("altered", why),
             Integrity::Unverified(why) => ("unverified", why),
@@ -136,7 +181,7 @@ impl Wrapped {
 
     fn document(&self) -> Value {
         let (integrity, why) = self.integrity();
-        let seal = self.0.as_ref().ok();
+        let seal = self.seal.as_ref().ok();
         json!({
             "integrity": integrity,
             "why": (!why.is_empty()).then_some(why),
@@ -152,7 +197,7 @@ impl Wrapped {
 
     fn page(&self) -> String {
         let (integrity, why) = self.integrity();
-        let mut out = match &self.0 {
+        let mut out = match &self.seal {
             Ok(seal) => {
                 let whose = if Self::is_known(seal) {
                     "the one of this thoth"
