@@ -7,7 +7,7 @@ use thoth_core::Outcome;
 use thoth_core::arguments::Arguments;
 use tokio::time::Instant;
 
-use super::run::Run;
+use super::run::{Run, UnderWay};
 use super::{Call, CallError, POLL_MAX, POLL_MIN, Pending, Session, checked};
 use crate::calling::{CallOptions, Held};
 use crate::governor::Use;
@@ -141,13 +141,13 @@ impl Session {
         let taken = Arc::clone(&held.taken);
         let told = options.onlookers(held.traced.clone());
         let run = Run::new(&self.runtime, &tool, &scope, &call, &asked, taken, told);
-        let traces = Arc::clone(&run.traces);
+        let under_way = UnderWay::new(self, &run);
         let governors = self.runtime.governors();
         let dispatch = run.dispatch(held.used.claim(&scope, &call));
         let outcome = governors.resume(&scope, &call, &held.hold, dispatch).await;
         held.traced.came_to(&outcome);
         let kept = (held.used, held.traced);
-        let mut report = self.report(&tool, call, outcome, &traces, kept);
+        let mut report = self.report(&tool, call, outcome, under_way.traces(), kept);
         if let Some(again) = &mut report.pending {
             again.held.expires = held.expires;
             again.held.taken = held.taken;

@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::run::Run;
+use self::run::{Run, UnderWay};
 use crate::budget::{Budget, Spent};
 use crate::calling::{CallOptions, Held};
 use crate::governor::Use;
@@ -236,7 +236,7 @@ impl Session {
     ///
     /// # Cancel safety
     /// Dropping the future stops the tool and discards the governor. The event that the call was
-    /// about to be decided stays in the log.
+    /// about to be decided stays in the log, and what the tool used is taken from the budget.
     pub async fn call(&self, tool: &Tool, name: &str, arguments: &str) -> Result<Call, CallError> {
         self.call_as(tool, name, arguments, Uuid::new_v4().to_string())
             .await
@@ -282,13 +282,13 @@ impl Session {
         let taken = Arc::default();
         let told = options.onlookers(traced.clone());
         let run = Run::new(&self.runtime, tool, &scope, &call, &value, taken, told);
-        let traces = Arc::clone(&run.traces);
+        let under_way = UnderWay::new(self, &run);
         let governors = self.runtime.governors();
         let used = Use::new(tool.sha256());
         let dispatch = run.dispatch(used.announce());
         let outcome = governors.wrap_tool(&scope, &call, dispatch).await;
         traced.came_to(&outcome);
-        Ok(self.report(tool, call, outcome, &traces, (used, traced)))
+        Ok(self.report(tool, call, outcome, under_way.traces(), (used, traced)))
     }
 
     /// Asks the policy service about a call without making it, and without an event.
@@ -323,11 +323,7 @@ impl Session {
     ) -> Call {
         let (used, traced) = kept;
         if ran(&outcome) {
-            let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-            history.push_back(call.tool.clone());
-            while history.len() > HISTORY {
-                history.pop_front();
-            }
+            self.remember(&call.tool);
         }
         let pending = match &outcome {
             Outcome::Pending(hold) => Some(Pending {
@@ -360,6 +356,15 @@ impl Session {
             outcome,
             traces,
             pending,
+        }
+    }
+
+    /// Notes in the history that a tool ran.
+    fn remember(&self, tool: &str) {
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.push_back(tool.to_owned());
+        while history.len() > HISTORY {
+            history.pop_front();
         }
     }
 
