@@ -1,11 +1,12 @@
-//! A call that is given up: it costs what it used.
+//! A call that is given up: what the log says of it, and that it costs what it used.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use thoth_host::toolbox::Toolbox;
 use thoth_host::{Budget, Identity, Jail, Outcome, Runtime};
-use thoth_tests::{Faultd, Mcp, Site, tool, tools};
+use thoth_tests::faultd::{Reply, Step};
+use thoth_tests::{Answer, Faultd, Mcp, Site, thoth::Invocation, tool, tools};
 
 use super::scene::{by_service, plain, report, thoth};
 
@@ -17,6 +18,70 @@ fn cancelled(client: &mut Mcp) {
     let id = client.request("tools/call", params);
     client.find(|message| message["params"]["message"] == "running");
     client.notify("notifications/cancelled", json!({"requestId": id}));
+}
+
+/// The last event of the only call.
+fn last_event(service: &Faultd) -> Value {
+    let is_last = |event: &&Value| event["event_type"] != "TOOL_CALL_PRE";
+    service.wait_until(|service| service.events().iter().any(|event| is_last(&event)));
+    let events = service.events();
+    let last: Vec<&Value> = events.iter().filter(is_last).collect();
+    assert_eq!(last.len(), 1, "{last:?}");
+    last[0].clone()
+}
+
+/// The metadata of the event of a tool that was stopped while it ran.
+fn stopped(serve: Invocation, service: &Faultd) -> Value {
+    let mut client = plain(serve);
+    cancelled(&mut client);
+    let event = last_event(service);
+    assert_eq!(event["event_type"], "TOOL_CALL_POST", "{event}");
+    let metadata = event["metadata"].clone();
+    assert_eq!(metadata["tool_failure_cause"], "cancelled", "{metadata}");
+    let ran = metadata["usage"]["wall_us"].as_u64().unwrap();
+    let took = metadata["duration_ms"].as_u64().unwrap();
+    assert!(ran > 0 && took >= ran / 1_000, "{metadata}");
+    metadata
+}
+
+#[test]
+fn a_call_that_was_allowed_and_given_up_is_recorded_as_allowed() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let metadata = stopped(by_service(&thoth, &service), &service);
+    assert_eq!(metadata["authorization_decision"], "ALLOW");
+    assert_eq!(metadata.get("decision_reason_code"), None);
+}
+
+#[test]
+fn a_call_that_was_modified_and_given_up_is_recorded_as_modified() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    service.enforce(Answer::modify(json!({"note": "y"})));
+    let metadata = stopped(by_service(&thoth, &service), &service);
+    assert_eq!(metadata["authorization_decision"], "MODIFY");
+}
+
+#[test]
+fn a_call_that_ran_whatever_the_answer_is_not_said_to_be_allowed() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    service.enforce(Answer::block("no"));
+    let serve = by_service(&thoth, &service).args(["--mode", "observe"]);
+    let metadata = stopped(serve, &service);
+    assert_eq!(metadata.get("authorization_decision"), None, "{metadata}");
+    assert_eq!(metadata.get("decision_reason_code"), None, "{metadata}");
+}
+
+#[test]
+fn a_call_that_is_given_up_before_the_answer_is_a_block() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    service.enforce(Reply::Steps(vec![Step::Hold]));
+    let mut client = plain(by_service(&thoth, &service));
+    let params = json!({"name": "tarpit", "arguments": {"note": "x"}});
+    let id = client.request("tools/call", params);
+    service.wait_for(Site::Enforce, 1);
+    client.notify("notifications/cancelled", json!({"requestId": id}));
+    let event = last_event(&service);
+    assert_eq!(event["event_type"], "TOOL_CALL_BLOCK", "{event}");
+    assert_eq!(event["metadata"]["authorization_decision"], "BLOCK");
 }
 
 #[test]
