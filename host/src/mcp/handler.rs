@@ -135,7 +135,7 @@ impl ServerHandler for Server {
         // A request whose parameters do not fit its method arrives as one that nobody knows.
         if matches!(
             request.method.as_str(),
-            "tools/call" | "tools/list" | "initialize"
+            "tools/call" | "tools/list" | "initialize" | "server/discover" | "subscriptions/listen"
         ) {
             let why = format!("the parameters do not fit `{}`", request.method);
             return Err(ErrorData::invalid_params(why, None));
