@@ -18,6 +18,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rmcp::model::{ClientRequest, JsonRpcMessage};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use thoth_enforcer::Secret;
@@ -245,13 +246,16 @@ impl Door {
             Ok(Err(_)) => return plain(StatusCode::BAD_REQUEST, "the body ended early"),
             Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
         };
-        let message = match frame::value(&body) {
-            Ok(message) => message,
+        let message = match frame::read(&body) {
+            Ok(Some(message)) => message,
+            Ok(None) => return plain(StatusCode::ACCEPTED, ""),
             Err(error) => return refused(StatusCode::BAD_REQUEST, error),
         };
-        let shakes_hands = message
-            .get("method")
-            .is_some_and(|name| name == "initialize");
+        let shakes_hands = matches!(
+            message,
+            JsonRpcMessage::Request(request)
+                if matches!(request.request, ClientRequest::InitializeRequest(_))
+        );
         if shakes_hands && !self.sessions.make_room().await {
             let why = "too many sessions are in use: end one, or wait";
             return plain(StatusCode::TOO_MANY_REQUESTS, why);

@@ -210,6 +210,18 @@ fn what_is_no_message_is_refused_before_it_is_looked_at() {
     assert_eq!(response.status, 413, "{response:?}");
     let batch = served.post(&own, &json!([hello()]));
     assert_eq!(batch.json(400)["error"]["code"], -32600);
+    for message in [
+        json!({"jsonrpc": "2.0", "id": null, "method": "ping"}),
+        json!({"jsonrpc": "2.0", "id": 1.5, "method": "ping"}),
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": []}),
+        json!({"jsonrpc": "1.0", "id": 1, "method": "ping"}),
+        json!({"method": "ping"}),
+        json!({}),
+    ] {
+        let refused = served.post(&own, &message);
+        let error = refused.json(400)["error"].clone();
+        assert_eq!(error["code"], -32600, "{message}: {error}");
+    }
     let elsewhere = client::post(&served.url, "/", &own, &hello());
     assert_eq!(elsewhere.status, 404, "{elsewhere:?}");
     let unknown = served.post(
