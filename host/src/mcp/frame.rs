@@ -8,6 +8,9 @@ use crate::tool::inert;
 /// The longest message, in bytes. The arguments of a call have the same limit.
 pub(super) const FRAME_MAX: usize = thoth_core::json::MAX_BYTES;
 
+/// What is said of a request whose id another one has.
+pub(super) const SAME_ID: &str = "a request with this id is under way";
+
 /// What is answered to a message that is none.
 #[derive(Debug)]
 pub(super) struct Refused(pub(super) Box<JsonRpcError>);

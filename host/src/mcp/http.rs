@@ -27,7 +27,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 
-use super::frame::{self, FRAME_MAX, Refused};
+use super::frame::{self, FRAME_MAX, Refused, SAME_ID};
 use super::server::Server;
 use super::sessions::{InUse, Sessions};
 
@@ -220,7 +220,7 @@ impl Door {
         if request.uri().path() != PATH {
             return plain(StatusCode::NOT_FOUND, "MCP is served at /mcp");
         }
-        let (head, body) = request.into_parts();
+        let (mut head, body) = request.into_parts();
         let session = head.headers.get(SESSION).and_then(|id| id.to_str().ok());
         let in_use = match session {
             Some(id) => self.sessions.enter(id).await,
@@ -234,8 +234,13 @@ impl Door {
                 answer.headers_mut().insert(ALLOW, known);
                 return answer;
             }
+            let ends = head.method == Method::DELETE;
             let request = Request::from_parts(head, Full::new(Bytes::new()));
-            return self.handled(request, in_use).await;
+            let answer = self.handled(request, in_use.as_ref()).await;
+            if ends && answer.status().is_success() {
+                in_use.iter().for_each(InUse::end);
+            }
+            return holding(answer, in_use);
         }
         let body = Limited::new(body, FRAME_MAX).collect();
         let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
@@ -252,7 +257,7 @@ impl Door {
             Err(error) => return refused(StatusCode::BAD_REQUEST, error),
         };
         let shakes_hands = matches!(
-            message,
+            &message,
             JsonRpcMessage::Request(request)
                 if matches!(request.request, ClientRequest::InitializeRequest(_))
         );
@@ -260,21 +265,30 @@ impl Door {
             let why = "too many sessions are in use: end one, or wait";
             return plain(StatusCode::TOO_MANY_REQUESTS, why);
         }
-        self.handled(Request::from_parts(head, Full::new(body)), in_use)
-            .await
+        if let (Some(in_use), JsonRpcMessage::Request(request)) = (&in_use, message) {
+            // A second one would take the place of the first, which nothing could cancel any more.
+            let Some(ticket) = in_use.take(request.id.clone()) else {
+                let refusal = Refused::unwelcome(request.id, SAME_ID);
+                return refused(StatusCode::BAD_REQUEST, refusal);
+            };
+            head.extensions.insert(ticket);
+        }
+        let request = Request::from_parts(head, Full::new(body));
+        let answer = self.handled(request, in_use.as_ref()).await;
+        holding(answer, in_use)
     }
 
     /// What MCP answers. In a session that ends while it is asked a request fails before the session is
     /// forgotten: for its client, who then shakes hands anew, it is gone.
-    async fn handled(&self, request: Request<Full<Bytes>>, in_use: Option<InUse>) -> Answer {
+    async fn handled(&self, request: Request<Full<Bytes>>, in_use: Option<&InUse>) -> Answer {
         let answer = self.service.handle(request).await;
-        if let Some(session) = &in_use
+        if let Some(session) = in_use
             && answer.status() == StatusCode::INTERNAL_SERVER_ERROR
             && session.is_over().await
         {
             return plain(StatusCode::NOT_FOUND, "the session has ended");
         }
-        holding(answer, in_use)
+        answer
     }
 
     /// Whether a request shows the token, once and in its header.

@@ -1,5 +1,9 @@
 //! Streamable HTTP: who is let in, and the same calls as on stdio.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use thoth_tests::{
     Answer, Faultd, Site, Thoth,
@@ -11,6 +15,9 @@ use thoth_tests::{
 use super::scene::{SANG, by_service, thoth};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// What does not come by then is not coming.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server on a free port.
 pub(crate) struct Served {
@@ -50,6 +57,40 @@ impl Served {
             ("mcp-session-id", session),
         ];
         client::request(&self.url, "DELETE", "/mcp", &headers, b"").status
+    }
+
+    /// Begins a call of the tool that does not end, and waits until it runs.
+    pub(crate) fn tarpit(&self, session: &str, id: u32) -> BufReader<TcpStream> {
+        let body = json!({
+            "jsonrpc": "2.0", "id": id, "method": "tools/call",
+            "params": {"name": "tarpit", "arguments": {"note": "x"}, "_meta": {"progressToken": "t"}},
+        });
+        let body = body.to_string();
+        let address = self.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(
+            stream,
+            "POST /mcp HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {TOKEN}\r\n\
+             content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
+             mcp-session-id: {session}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        while !line.contains("\"running\"") {
+            line.clear();
+            assert!(reader.read_line(&mut line).unwrap() > 0, "it ended");
+        }
+        reader
+    }
+
+    /// Sends a message of a session.
+    pub(crate) fn send(&self, session: &str, message: &Value) -> Response {
+        let bearer = bearer();
+        let own = ("authorization", bearer.as_str());
+        self.post(&[own, ("mcp-session-id", session)], message)
     }
 
     fn post(&self, headers: &[(&str, &str)], body: &Value) -> Response {
