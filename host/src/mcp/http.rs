@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rmcp::model::{ClientRequest, JsonRpcMessage};
+use rmcp::model::JsonRpcMessage;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use thoth_enforcer::Secret;
@@ -220,6 +220,9 @@ impl Door {
         if request.uri().path() != PATH {
             return plain(StatusCode::NOT_FOUND, "MCP is served at /mcp");
         }
+        if !is_for_one_host(&request) {
+            return plain(StatusCode::BAD_REQUEST, "name one host");
+        }
         let (mut head, body) = request.into_parts();
         let session = head.headers.get(SESSION).and_then(|id| id.to_str().ok());
         let in_use = match session {
@@ -256,15 +259,7 @@ impl Door {
             Ok(None) => return plain(StatusCode::ACCEPTED, ""),
             Err(error) => return refused(StatusCode::BAD_REQUEST, error),
         };
-        let shakes_hands = matches!(
-            &message,
-            JsonRpcMessage::Request(request)
-                if matches!(request.request, ClientRequest::InitializeRequest(_))
-        );
-        if shakes_hands && !self.sessions.make_room().await {
-            let why = "too many sessions are in use: end one, or wait";
-            return plain(StatusCode::TOO_MANY_REQUESTS, why);
-        }
+        let has_session = session.is_some();
         if let (Some(in_use), JsonRpcMessage::Request(request)) = (&in_use, message) {
             // A second one would take the place of the first, which nothing could cancel any more.
             let Some(ticket) = in_use.take(request.id.clone()) else {
@@ -275,6 +270,14 @@ impl Door {
         }
         let request = Request::from_parts(head, Full::new(body));
         let answer = self.handled(request, in_use.as_ref()).await;
+        // Only a handshake that was accepted ends the session of another client.
+        let begun = answer.headers().get(SESSION).filter(|_| !has_session);
+        if let Some(begun) = begun.and_then(|id| id.to_str().ok())
+            && !self.sessions.make_room(begun).await
+        {
+            let why = "too many sessions are in use: end one, or wait";
+            return plain(StatusCode::TOO_MANY_REQUESTS, why);
+        }
         holding(answer, in_use)
     }
 
@@ -303,6 +306,21 @@ impl Door {
         });
         token.is_some_and(|token| self.token.matches(token.as_bytes()))
     }
+}
+
+/// Whether a request names one host: who checks that name and who goes by another one would disagree.
+fn is_for_one_host<T>(request: &Request<T>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return false;
+    };
+    let target = request.uri().authority();
+    target.is_none_or(|target| {
+        target
+            .as_str()
+            .as_bytes()
+            .eq_ignore_ascii_case(host.as_bytes())
+    })
 }
 
 /// The answer of a session, which is in use until all of it is told.

@@ -16,6 +16,8 @@ pub(super) struct Sessions {
     open: Arc<LocalSessionManager>,
     most: usize,
     used: Mutex<HashMap<Arc<str>, Used>>,
+    /// Room is made by one at a time.
+    making_room: tokio::sync::Mutex<()>,
 }
 
 /// When a session was used last, and how many of its requests are under way.
@@ -59,6 +61,7 @@ impl Sessions {
             open,
             most,
             used: Mutex::default(),
+            making_room: Default::default(),
         }
     }
 
@@ -76,30 +79,34 @@ impl Sessions {
         })
     }
 
-    /// Makes room for one more: where there is none, the session ends that nobody has used for longest.
-    /// `false` where all of them have something under way.
-    pub(super) async fn make_room(&self) -> bool {
-        let oldest = {
-            let open = self.open.sessions.read().await;
-            let mut used = self.used();
-            used.retain(|id, _| open.contains_key(id));
-            if open.len() < self.most {
-                return true;
-            }
-            for id in open.keys() {
-                used.entry(Arc::clone(id)).or_insert_with(Used::now);
-            }
-            let idle = used.iter().filter(|(_, used)| used.under_way == 0);
-            let oldest = idle.min_by_key(|(_, used)| used.last);
-            oldest.map(|(id, used)| (Arc::clone(id), Arc::clone(&used.inside)))
-        };
-        match oldest {
-            Some((id, inside)) => {
-                // Its client may have left something that runs.
-                inside.gone.cancel();
-                self.open.close_session(&id).await.is_ok()
-            }
-            None => false,
+    /// Makes room for a session that has just begun: where there are too many, those end that nobody has used
+    /// for longest. `false` where all others have something under way: then it is the new one that ends.
+    pub(super) async fn make_room(&self, new: &str) -> bool {
+        let _alone = self.making_room.lock().await;
+        loop {
+            let oldest = {
+                let open = self.open.sessions.read().await;
+                let mut used = self.used();
+                used.retain(|id, _| open.contains_key(id));
+                if open.len() <= self.most {
+                    return true;
+                }
+                for id in open.keys() {
+                    used.entry(Arc::clone(id)).or_insert_with(Used::now);
+                }
+                let idle = used
+                    .iter()
+                    .filter(|(id, used)| used.under_way == 0 && ***id != *new);
+                let oldest = idle.min_by_key(|(_, used)| used.last);
+                oldest.map(|(id, used)| (Arc::clone(id), Arc::clone(&used.inside)))
+            };
+            let Some((id, inside)) = oldest else {
+                let _gone = self.open.close_session(&new.into()).await;
+                return false;
+            };
+            // Its client may have left something that runs.
+            inside.gone.cancel();
+            let _gone = self.open.close_session(&id).await;
         }
     }
 
