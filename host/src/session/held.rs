@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use thoth_core::Outcome;
 use thoth_core::arguments::Arguments;
+use thoth_core::{Cause, Outcome, ToolCall};
 use tokio::time::Instant;
 
 use super::run::{Run, UnderWay};
@@ -131,6 +131,18 @@ impl Session {
             call = self.ask(pending, CallOptions::default()).await;
         }
         call
+    }
+
+    /// Records of a held call that nobody came back to it in time, so that it has an end in the log.
+    pub(crate) async fn expired(&self, tool: &Tool, held: Held) {
+        let call = ToolCall {
+            call_id: held.call_id,
+            tool: held.name,
+            arguments: String::new(),
+        };
+        let why = "nobody came back to the hold before it expired".into();
+        self.refuse(tool, call, Cause::Expired, why, held.traced)
+            .await;
     }
 
     async fn ask(&self, pending: Pending, options: CallOptions) -> Call {

@@ -182,26 +182,22 @@ impl Session {
         let _ = begun.await;
     }
 
-    /// Refuses a call that the budget has no room for, and records that.
-    async fn over_budget(
+    /// Refuses a call that nobody is asked about, and records that.
+    async fn refuse(
         &self,
         tool: &Tool,
         call: ToolCall,
+        cause: Cause,
         mut why: String,
         traced: Traced,
     ) -> Call {
         let recorder = self.runtime.governors().recorder();
-        let event = recorder.refused(
-            &self.now(&CallOptions::default()),
-            &call,
-            Cause::Budget,
-            &why,
-        );
+        let event = recorder.refused(&self.now(&CallOptions::default()), &call, cause, &why);
         if let Err(error) = recorder.append(event, String::new()).await {
             why = format!("{why} (and that could not be recorded: {error})");
         }
         let refusal = Refusal {
-            cause: Cause::Budget,
+            cause,
             reason: why,
             retry_after_seconds: None,
             evidence: Evidence::default(),
@@ -276,7 +272,7 @@ impl Session {
         let traced = self.traced(&options, &call);
         self.begin().await;
         if let Err(why) = self.spent.ask(&self.budget) {
-            return Ok(self.over_budget(tool, call, why, traced).await);
+            return Ok(self.refuse(tool, call, Cause::Budget, why, traced).await);
         }
         let scope = self.now(&options);
         let taken = Arc::default();

@@ -30,6 +30,27 @@ fn last_event(service: &Faultd) -> Value {
     last[0].clone()
 }
 
+#[test]
+fn a_hold_that_nobody_came_back_to_in_time_has_an_end_in_the_log() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    service.enforce(Answer::step_up("h1").with("step_up_timeout_seconds", 1));
+    service.hold(Answer::unresolved("h1"));
+    let mut client = plain(by_service(&thoth, &service));
+    let held = report(&client.tool("sing", json!({"note": "a"})));
+    assert_eq!(held["outcome"], "pending", "{held}");
+    // Its time passes while nobody asks.
+    std::thread::sleep(Duration::from_millis(1_200));
+    service.enforce(Answer::allow());
+    assert_eq!(client.tool("sing", json!({"note": "a"}))["isError"], false);
+    let is_its = |event: &Value| event["metadata"]["action_attestation_id"] == held["call_id"];
+    let is_end = |event: &Value| is_its(event) && event["event_type"] == "TOOL_CALL_BLOCK";
+    service.wait_until(|service| service.events().iter().any(is_end));
+    let events = service.events();
+    let ends: Vec<&Value> = events.iter().filter(|event| is_end(event)).collect();
+    assert_eq!(ends.len(), 1, "{ends:?}");
+    assert_eq!(ends[0]["metadata"]["decision_reason_code"], "expired");
+}
+
 /// The metadata of the event of a tool that was stopped while it ran.
 fn stopped(serve: Invocation, service: &Faultd) -> Value {
     let mut client = plain(serve);
