@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use rmcp::model::JsonRpcMessage;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use thoth_enforcer::Secret;
+use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -53,6 +55,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long answers under way may take once it is to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long an answer may take once its client has left.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Before the next try when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -181,7 +186,32 @@ impl Server {
     }
 }
 
+/// Waits until a client has left, and a while longer for what it did not wait for.
+async fn left(stream: &TcpStream) {
+    while let Ok(ready) = stream.ready(Interest::READABLE).await {
+        if ready.is_read_closed() {
+            break;
+        }
+        // Until something new comes.
+        let _seen = stream.try_io(Interest::READABLE, || {
+            Err::<(), _>(io::ErrorKind::WouldBlock.into())
+        });
+    }
+    tokio::time::sleep(GRACE).await;
+}
+
+/// The same connection once more, to watch it.
+fn again(stream: &TcpStream) -> io::Result<TcpStream> {
+    let stream = stream.as_fd().try_clone_to_owned()?;
+    TcpStream::from_std(stream.into())
+}
+
 async fn connection(stream: TcpStream, door: Arc<Door>) {
+    // Who reads no further until an answer is written does not see that nobody waits for it.
+    let watched = match again(&stream) {
+        Ok(watched) => watched,
+        Err(error) => return tracing::warn!(%error, "could not watch a connection"),
+    };
     // Who asks and does not read would keep its place for ever.
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(door.write_timeout));
@@ -203,6 +233,7 @@ async fn connection(stream: TcpStream, door: Arc<Door>) {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = left(&watched) => return,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");

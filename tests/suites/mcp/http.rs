@@ -61,9 +61,23 @@ impl Served {
 
     /// Begins a call of the tool that does not end, and waits until it runs.
     pub(crate) fn tarpit(&self, session: &str, id: u32) -> BufReader<TcpStream> {
+        let session = format!("mcp-session-id: {session}");
+        self.begin(&session, id, json!({"progressToken": "t"}), "")
+    }
+
+    /// The same in no session, with something after the request.
+    pub(crate) fn tarpit_and(&self, more: &str) -> BufReader<TcpStream> {
+        let mut meta = mcp::meta(&json!({}));
+        meta["progressToken"] = json!("t");
+        let headers =
+            "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: tarpit";
+        self.begin(headers, 1, meta, more)
+    }
+
+    fn begin(&self, headers: &str, id: u32, meta: Value, more: &str) -> BufReader<TcpStream> {
         let body = json!({
             "jsonrpc": "2.0", "id": id, "method": "tools/call",
-            "params": {"name": "tarpit", "arguments": {"note": "x"}, "_meta": {"progressToken": "t"}},
+            "params": {"name": "tarpit", "arguments": {"note": "x"}, "_meta": meta},
         });
         let body = body.to_string();
         let address = self.url.strip_prefix("http://").unwrap();
@@ -73,7 +87,7 @@ impl Served {
             stream,
             "POST /mcp HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {TOKEN}\r\n\
              content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
-             mcp-session-id: {session}\r\ncontent-length: {}\r\n\r\n{body}",
+             {headers}\r\ncontent-length: {}\r\n\r\n{body}{more}",
             body.len()
         )
         .unwrap();

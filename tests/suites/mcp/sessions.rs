@@ -143,6 +143,21 @@ fn a_session_that_is_closed_stops_what_it_runs_at_once() {
 }
 
 #[test]
+fn a_client_that_leaves_something_unread_and_goes_away_leaves_no_running_tool() {
+    for more in ["", "x"] {
+        let (thoth, service) = (thoth(), Faultd::start());
+        let served = Served::start(&thoth, &service);
+        let begun = std::time::Instant::now();
+        drop(served.tarpit_and(more));
+        let until = begun.elapsed();
+        let took = stopped(&service)["metadata"]["duration_ms"].as_u64();
+        let took = std::time::Duration::from_millis(took.unwrap());
+        // It would be noticed where the next progress is told, after ten seconds.
+        assert!(took < until + std::time::Duration::from_secs(6), "{took:?}");
+    }
+}
+
+#[test]
 fn an_id_that_is_under_way_is_not_taken_again_over_http() {
     let (thoth, service) = (thoth(), Faultd::start());
     let served = Served::start(&thoth, &service);
