@@ -9,7 +9,8 @@ use crate::tool::Usage;
 /// there is none.
 ///
 /// A call that begins within the budget runs to its end: it may take the session over the limits of
-/// time and fuel by what one call may use.
+/// time and fuel by what one call may use. One that is given up has used what it had until then, its fuel but for
+/// a million units.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Budget {
     /// Calls that are asked for, refused ones included.

@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 use thoth_core::events::Local;
-use thoth_core::{Cause, Event, EventType, Retry, Session, Timestamp, ToolCall, ToolFailure};
+use thoth_core::{
+    Cause, Event, EventType, Retry, Session, Timestamp, ToolCall, ToolFailure, Verdict,
+};
 use thoth_outbox::{AppendError, Carrier, Outbox, Sent};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -221,6 +223,19 @@ impl Recorder {
         ran: Option<&ToolFailure>,
     ) -> Event {
         self.ended(session, call, Cause::GovernorFault, why, ran)
+    }
+
+    /// The last event of a call that was given up while its tool ran: see
+    /// [`thoth_core::events::given_up`].
+    pub(crate) fn given_up(
+        &self,
+        session: &Session,
+        call: &ToolCall,
+        verdict: Option<Verdict>,
+        duration: Duration,
+    ) -> Event {
+        let random = Uuid::new_v4().into_bytes();
+        thoth_core::events::given_up(session, call, random, now(), verdict, duration)
     }
 
     /// The event of a call that is refused before anybody is asked.

@@ -12,6 +12,8 @@ mod approvals;
 mod bounded;
 #[path = "mcp/frames.rs"]
 mod frames;
+#[path = "mcp/given_up.rs"]
+mod given_up;
 #[path = "mcp/http.rs"]
 mod http;
 #[path = "mcp/languages.rs"]

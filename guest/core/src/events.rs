@@ -148,6 +148,52 @@ pub fn broken(
     }
 }
 
+/// The last event of a call that its caller gave up while its tool ran. `verdict` is what let it run: none
+/// where it ran whatever the answer was, as in observe mode.
+#[must_use]
+pub fn given_up(
+    session: &Session,
+    call: &ToolCall,
+    random: [u8; 16],
+    now: Timestamp,
+    verdict: Option<Verdict>,
+    duration: Duration,
+) -> Event {
+    let scene = Scene {
+        session,
+        call,
+        arguments: None,
+        uuid: &uuid_v4(random),
+        now,
+        lost: 0,
+    };
+    let failure = ToolFailure {
+        cause: FailureCause::Cancelled,
+        message: String::new(),
+        error: None,
+    };
+    let mut event = match verdict {
+        Some(verdict) => {
+            let decision = Decision {
+                verdict,
+                reason: String::new(),
+                evidence: Evidence::default(),
+            };
+            let judged = Judged {
+                decision: &decision,
+                duration,
+            };
+            post(scene, judged, Err(&failure))
+        }
+        None => write(scene, EventType::ToolCallPost, None, |metadata, _| {
+            add_duration(metadata, duration);
+            add_failure(metadata, &failure);
+        }),
+    };
+    event.reason = "the call was given up".to_string();
+    event
+}
+
 /// A call is about to be decided on.
 pub(crate) fn pre(scene: Scene<'_>) -> Event {
     write(scene, EventType::ToolCallPre, None, |_, _| {})
@@ -189,13 +235,20 @@ pub(crate) fn post<'a>(
                     metadata.set("result_type", kind);
                     metadata.set("result_size_bytes", u64::try_from(size).unwrap_or(u64::MAX));
                 }
-                Err(failure) => {
-                    metadata.set("tool_outcome", "failed");
-                    metadata.set("tool_failure_cause", failure.cause.as_str());
-                }
+                Err(failure) => add_failure(metadata, failure),
             }
         },
     )
+}
+
+fn add_failure<'a>(metadata: &mut Body<'a>, failure: &ToolFailure) {
+    metadata.set("tool_outcome", "failed");
+    metadata.set("tool_failure_cause", failure.cause.as_str());
+}
+
+fn add_duration(metadata: &mut Body<'_>, duration: Duration) {
+    let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    metadata.set("duration_ms", milliseconds);
 }
 
 /// How much an event tells.
@@ -330,8 +383,7 @@ fn add_context<'a>(body: &mut Body<'a>, session: &'a Session) {
 }
 
 fn add_decision<'a>(metadata: &mut Body<'a>, judged: Judged<'a>, detail: Detail) {
-    let milliseconds = u64::try_from(judged.duration.as_millis()).unwrap_or(u64::MAX);
-    metadata.set("duration_ms", milliseconds);
+    add_duration(metadata, judged.duration);
     let decision = judged.decision;
     let evidence = &decision.evidence;
     metadata.set("authorization_decision", word(&decision.verdict));

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use thoth_host::{Call, CallOptions, Hold, Mode, Outcome, Runtime, Tool, TraceParent, inert};
+use thoth_host::{
+    Call, CallOptions, Hold, Mode, Outcome, Runtime, Session, Tool, TraceParent, inert,
+};
 
-use super::enforcer::stopped;
 use super::grants::{GrantArgs, LimitArgs, private};
 use super::progress::noticed;
 use super::session::SessionArgs;
 use super::settings::{IdentityArgs, PolicyArgs, StateArgs, call_id, duration, var};
+use super::stopped::stopped;
 use super::{Exit, Usage, report};
 
 /// How long the command waits for its events to be delivered.
@@ -134,7 +136,7 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     };
     let mut call = tokio::select! {
         call = begun => call?,
-        () = &mut stop => return interrupted(runtime, &name, None).await,
+        () = &mut stop => return interrupted(runtime, session, &name, None).await,
     };
     if let Outcome::Pending(hold) = &call.outcome
         && args.wait != Some(Duration::ZERO)
@@ -146,7 +148,7 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
         let token = hold.token.clone();
         call = tokio::select! {
             call = session.wait(call, args.wait) => call,
-            () = &mut stop => return interrupted(runtime, &name, Some(&token)).await,
+            () = &mut stop => return interrupted(runtime, session, &name, Some(&token)).await,
         };
     }
     session.end().await;
@@ -172,13 +174,19 @@ pub(super) fn how_to_approve(hold: &Hold, is_embedded: bool, folder: Option<&Pat
 
 /// The caller gives up: what runs is stopped, what is held does not run, and what was recorded is
 /// delivered.
-async fn interrupted(runtime: Runtime, name: &str, token: Option<&str>) -> Result<Exit> {
+async fn interrupted(
+    runtime: Runtime,
+    session: Session,
+    name: &str,
+    token: Option<&str>,
+) -> Result<Exit> {
     let held = token.map(|token| format!("; hold {token} is left undecided"));
     say!(
         "thoth: {} was interrupted{}",
         inert(name, 80),
         held.unwrap_or_default()
     );
+    session.end().await;
     runtime.close(DELIVERY).await;
     Ok(Exit::Host)
 }

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use super::approvals::local_user;
 use super::approver;
 use super::settings::StateArgs;
+use super::stopped::stopped;
 use super::{Exit, Usage};
 
 /// Run the embedded enforcer on loopback, or check a policy file.
@@ -119,23 +120,6 @@ async fn serve(args: Serve) -> Result<Exit> {
     writeln!(stdout, "{url}").and_then(|()| stdout.flush())?;
     thoth_enforcer::serve(listener, enforcer, stopped()).await?;
     Ok(Exit::Completed)
-}
-
-/// Resolves when the process is asked to stop.
-pub(super) async fn stopped() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let interrupt = tokio::signal::ctrl_c();
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => {
-            let _ = interrupt.await;
-        }
-    }
 }
 
 fn check(args: &Check) -> Result<Exit> {

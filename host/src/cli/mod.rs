@@ -16,6 +16,7 @@ mod report;
 mod serve;
 mod session;
 mod settings;
+mod stopped;
 mod telemetry;
 mod tools;
 mod wrap;

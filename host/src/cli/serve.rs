@@ -15,10 +15,10 @@ use tokio::net::TcpListener;
 
 use super::approver;
 use super::call::how_to_approve;
-use super::enforcer::stopped;
 use super::grants::{GrantArgs, LimitArgs, private};
 use super::session::BudgetArgs;
 use super::settings::{IdentityArgs, PolicyArgs, StateArgs, duration};
+use super::stopped::stopped;
 use super::{Exit, Usage, report};
 
 /// How long the command waits for its events to be delivered.

@@ -25,6 +25,7 @@ impl Active {
             dispatch: Some(dispatch),
             call_id: call.call_id.clone(),
             ran: Arc::default(),
+            last: Arc::default(),
             recorded: resumed,
             approval: None,
             // A held call runs on an approval only, whatever the mode.

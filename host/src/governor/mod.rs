@@ -14,10 +14,10 @@ mod notes;
 #[cfg(test)]
 mod rogue_test;
 mod state;
+mod unfinished;
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
@@ -34,9 +34,10 @@ pub(crate) use self::egress::Service;
 pub(crate) use self::notes::Notes;
 pub(crate) use self::state::Dispatch;
 use self::state::{Active, GovernorState};
+use self::unfinished::{Ended, Unfinished};
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::outbox::{Note, Open, Recorder};
+use crate::outbox::{Note, Recorder};
 
 /// The governor's component, built from `guest/` by the build script.
 pub(crate) const COMPONENT: &[u8] = include_bytes!(env!("THOTH_GOVERNOR_WASM"));
@@ -113,8 +114,7 @@ impl Governors {
         let component = dispatch.claim.as_ref().and_then(Claim::component);
         let component = component.map(str::to_owned);
         let active = Active::new(session, call, dispatch, false);
-        let ran = Arc::clone(&active.ran);
-        let unfinished = self.unfinished(session, call, &ran);
+        let unfinished = Unfinished::new(&self.recorder, session, call, &active);
         let (wit_session, wit_call) = (convert::session(session), convert::call(call));
         let outcome = self
             .with(Some(active), async |warm| {
@@ -124,7 +124,7 @@ impl Governors {
                     .await
             })
             .await;
-        unfinished.end();
+        let ended = unfinished.end();
         match outcome.map(convert::outcome) {
             Ok(outcome) => {
                 if let Outcome::Pending(hold) = &outcome {
@@ -132,7 +132,7 @@ impl Governors {
                 }
                 outcome
             }
-            Err(broken) => self.broken(session, call, broken, &ran).await,
+            Err(broken) => self.broken(session, call, broken, ended).await,
         }
     }
 
@@ -162,8 +162,7 @@ impl Governors {
         let mut active = Active::new(session, call, dispatch, true);
         let told = json!({"digest": hold.digest});
         active.approval = Some(Note::new("APPROVAL", session, Some(call), told));
-        let ran = Arc::clone(&active.ran);
-        let unfinished = self.unfinished(session, call, &ran);
+        let unfinished = Unfinished::new(&self.recorder, session, call, &active);
         let (wit_session, wit_call, wit_hold) = (
             convert::session(session),
             convert::call(call),
@@ -177,10 +176,10 @@ impl Governors {
                     .await
             })
             .await;
-        unfinished.end();
+        let ended = unfinished.end();
         match outcome {
             Ok(outcome) => convert::outcome(outcome),
-            Err(broken) => self.broken(session, call, broken, &ran).await,
+            Err(broken) => self.broken(session, call, broken, ended).await,
         }
     }
 
@@ -191,9 +190,9 @@ impl Governors {
         session: &Session,
         call: &ToolCall,
         Broken(mut reason): Broken,
-        ran: &AtomicBool,
+        ended: Ended,
     ) -> Outcome {
-        let failure = ran.load(Ordering::Acquire).then(|| ToolFailure {
+        let failure = ended.ran.then(|| ToolFailure {
             cause: FailureCause::HostFault,
             message: format!("the tool was started, and then: {reason}"),
             error: None,
@@ -201,7 +200,8 @@ impl Governors {
         let event = self
             .recorder
             .broken(session, call, &reason, failure.as_ref());
-        if let Err(error) = self.recorder.append(event, String::new()).await {
+        let event = ended.notes.annotate(event);
+        if let Err(error) = self.recorder.append(event, ended.notes.take_facts()).await {
             reason = format!("{reason} (and that could not be recorded: {error})");
         }
         match failure {
@@ -212,21 +212,6 @@ impl Governors {
                 retry_after_seconds: None,
                 evidence: Evidence::default(),
             }),
-        }
-    }
-
-    fn unfinished<'a>(
-        &'a self,
-        session: &'a Session,
-        call: &'a ToolCall,
-        ran: &'a AtomicBool,
-    ) -> Unfinished<'a> {
-        Unfinished {
-            recorder: &self.recorder,
-            session,
-            call,
-            ran,
-            open: Some(self.recorder.open()),
         }
     }
 
@@ -327,40 +312,6 @@ impl Governors {
             bindings,
             calls: 0,
         })
-    }
-}
-
-/// A call on its way. If it is given up before its end, an event says that, and whether its tool ran.
-struct Unfinished<'a> {
-    recorder: &'a Recorder,
-    session: &'a Session,
-    call: &'a ToolCall,
-    ran: &'a AtomicBool,
-    /// None once it has ended.
-    open: Option<Open>,
-}
-
-impl Unfinished<'_> {
-    fn end(mut self) {
-        self.open = None;
-    }
-}
-
-impl Drop for Unfinished<'_> {
-    fn drop(&mut self) {
-        let Some(open) = self.open.take() else {
-            return;
-        };
-        let why = "the call was given up";
-        let failure = self.ran.load(Ordering::Acquire).then(|| ToolFailure {
-            cause: FailureCause::Cancelled,
-            message: why.into(),
-            error: None,
-        });
-        let event = self
-            .recorder
-            .broken(self.session, self.call, why, failure.as_ref());
-        open.end_later(event, String::new());
     }
 }
 

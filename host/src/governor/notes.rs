@@ -31,6 +31,11 @@ impl Notes {
         self.lock().facts.insert(name, json.into());
     }
 
+    /// Whether there is such a fact that no record has yet.
+    pub(crate) fn has_fact(&self, name: &str) -> bool {
+        self.lock().facts.contains_key(name)
+    }
+
     /// The facts for a record, canonical JSON; empty where there are none.
     pub(crate) fn take_facts(&self) -> String {
         let facts = std::mem::take(&mut self.lock().facts);

@@ -1,10 +1,10 @@
 //! What a governor's store holds: the policy service, the outbox, and the call it is governing.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use thoth_core::{Event, ToolFailure};
+use thoth_core::{Event, EventType, ToolFailure};
 use wasmtime::StoreLimits;
 use wasmtime::StoreLimitsBuilder;
 use wasmtime::component::ResourceTable;
@@ -38,6 +38,13 @@ pub(crate) struct Dispatch {
 pub(crate) type RunFuture =
     std::pin::Pin<Box<dyn Future<Output = Result<String, ToolFailure>> + Send>>;
 
+/// The last event of a call, once it is known, with its facts. To append an event twice is to append it once.
+pub(super) type Last = Arc<Mutex<Option<(Event, String)>>>;
+
+pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The call that a governor is busy with.
 pub(super) struct Active {
     pub(super) dispatch: Option<Dispatch>,
@@ -47,6 +54,7 @@ pub(super) struct Active {
     pub(super) traced: Option<Traced>,
     /// Whether the tool was started.
     pub(super) ran: Arc<AtomicBool>,
+    pub(super) last: Last,
     /// Whether this is a resumption, whose event went before the question was first asked.
     pub(super) recorded: bool,
     /// What is recorded before a held call runs.
@@ -102,10 +110,12 @@ impl GovernorState {
         if let Some(traced) = &active.traced {
             traced.judged(judged::of(&event));
         }
-        let facts = active.notes.take_facts();
-        self.recorder
-            .append(active.notes.annotate(event), facts)
-            .await?;
+        let (event, facts) = (active.notes.annotate(event), active.notes.take_facts());
+        if event.event_type != EventType::ToolCallPre {
+            // Who gives up from here on gives up a call that has this end.
+            *lock(&active.last) = Some((event.clone(), facts.clone()));
+        }
+        self.recorder.append(event, facts).await?;
         active.recorded = true;
         Ok(())
     }

@@ -8,6 +8,9 @@ use crate::tool::inert;
 /// The longest message, in bytes. The arguments of a call have the same limit.
 pub(super) const FRAME_MAX: usize = thoth_core::json::MAX_BYTES;
 
+/// What is said of a request whose id another one has.
+pub(super) const SAME_ID: &str = "a request with this id is under way";
+
 /// What is answered to a message that is none.
 #[derive(Debug)]
 pub(super) struct Refused(pub(super) Box<JsonRpcError>);
@@ -36,7 +39,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<ClientJsonRpcMessage>, Refused
     let value = value(bytes)?;
     let id = value.get("id").and_then(id);
     let is_request = value.get("method").is_some() && value.get("id").is_some();
-    let is_notification = value.get("method").is_some() && !is_request;
+    let is_2_0 = value.get("jsonrpc").is_some_and(|version| version == "2.0");
+    let is_notification = is_2_0 && value.get("method").is_some() && !is_request;
     match serde_json::from_value(value) {
         Ok(message) => Ok(Some(message)),
         Err(_) if is_notification => Ok(None),
@@ -47,8 +51,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<ClientJsonRpcMessage>, Refused
     }
 }
 
-/// Reads the JSON of one message, for a reader that comes after.
-pub(super) fn value(bytes: &[u8]) -> Result<Value, Refused> {
+/// Reads the JSON of one message.
+fn value(bytes: &[u8]) -> Result<Value, Refused> {
     let value = thoth_core::json::parse(bytes).map_err(|error| {
         let why = format!("not usable JSON: {}", inert(&error.to_string(), 200));
         Refused::new(ErrorCode::PARSE_ERROR, None, why)

@@ -13,6 +13,7 @@ use rmcp::{RoleServer, ServerHandler};
 use super::call::takes_any_json;
 use super::progress;
 use super::server::{Server, Shared};
+use super::sessions;
 use crate::tool::inert;
 
 /// How long a list of tools may be kept.
@@ -55,8 +56,7 @@ impl ServerHandler for Server {
         let (progress, listener) = progress::of(&context);
         let catalog = tokio::select! {
             catalog = listener.during(self.catalog(&progress)) => catalog?,
-            () = context.ct.cancelled() => return Err(cancelled()),
-            () = self.gone.cancelled() => return Err(cancelled()),
+            () = self.given_up(&context) => return Err(cancelled()),
         };
         let mut list = ListToolsResult::with_all_items(catalog.list(takes_any_json(&context)));
         list.ttl_ms = u64::try_from(LIST_TTL.as_millis()).ok();
@@ -75,8 +75,7 @@ impl ServerHandler for Server {
         // Dropped, the call stops, and an event says so.
         tokio::select! {
             answer = listener.during(work) => answer,
-            () = context.ct.cancelled() => Err(cancelled()),
-            () = self.gone.cancelled() => Err(cancelled()),
+            () = self.given_up(&context) => Err(cancelled()),
         }
     }
 
@@ -135,13 +134,24 @@ impl ServerHandler for Server {
         // A request whose parameters do not fit its method arrives as one that nobody knows.
         if matches!(
             request.method.as_str(),
-            "tools/call" | "tools/list" | "initialize"
+            "tools/call" | "tools/list" | "initialize" | "server/discover" | "subscriptions/listen"
         ) {
             let why = format!("the parameters do not fit `{}`", request.method);
             return Err(ErrorData::invalid_params(why, None));
         }
         let method = inert(&request.method, 80);
         Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, method, None))
+    }
+}
+
+impl Server {
+    /// Waits until a request is cancelled, or its session has ended, or its client is gone.
+    async fn given_up(&self, context: &RequestContext<RoleServer>) {
+        tokio::select! {
+            () = context.ct.cancelled() => {}
+            () = sessions::ended(&context.extensions) => {}
+            () = self.gone.cancelled() => {}
+        }
     }
 }
 

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use crate::calling::Held;
 use crate::error::Error;
 
-/// Calls that are held at once. Past that, the one whose time is over first is forgotten.
+/// Calls that are held at once, or were and nobody has come back. Past that, the one whose time is over first
+/// is forgotten.
 const HELD_MAX: usize = 1_024;
 
 /// What a hold is for: principal, session, tool, component and arguments. Two calls that agree in all of
@@ -68,8 +69,6 @@ impl Holds {
     /// Keeps a hold until somebody comes back to it.
     fn keep(&self, held: Held, binding: Binding) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        kept.retain(|_, kept| kept.held.expires() > now);
         if kept.len() >= HELD_MAX {
             let first = kept.iter().min_by_key(|(_, kept)| kept.held.expires());
             if let Some(id) = first.map(|(id, _)| id.clone()) {
@@ -85,6 +84,16 @@ impl Holds {
             .associated_data(binding.0.as_bytes())
             .ttl(left);
         self.codec.seal_with(held.call_id().as_bytes(), &options)
+    }
+
+    /// Takes the holds of the same call whose time was over before anybody came back.
+    pub(super) fn expired(&self, binding: &Binding) -> Vec<Held> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let over = kept.extract_if(|_, kept| {
+            kept.binding == *binding && kept.held.expires() <= now && !kept.held.is_taken()
+        });
+        over.map(|(_, kept)| kept.held).collect()
     }
 
     /// The hold that a state is for, if it is this call's and nobody else is at it.

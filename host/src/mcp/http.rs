@@ -6,11 +6,12 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
@@ -18,15 +19,17 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rmcp::model::JsonRpcMessage;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use thoth_enforcer::Secret;
+use tokio::io::Interest;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 
-use super::frame::{self, FRAME_MAX, Refused};
+use super::frame::{self, FRAME_MAX, Refused, SAME_ID};
 use super::server::Server;
 use super::sessions::{InUse, Sessions};
 
@@ -52,6 +55,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long answers under way may take once it is to end.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long an answer may take once its client has left.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Before the next try when there are no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -180,7 +186,32 @@ impl Server {
     }
 }
 
+/// Waits until a client has left, and a while longer for what it did not wait for.
+async fn left(stream: &TcpStream) {
+    while let Ok(ready) = stream.ready(Interest::READABLE).await {
+        if ready.is_read_closed() {
+            break;
+        }
+        // Until something new comes.
+        let _seen = stream.try_io(Interest::READABLE, || {
+            Err::<(), _>(io::ErrorKind::WouldBlock.into())
+        });
+    }
+    tokio::time::sleep(GRACE).await;
+}
+
+/// The same connection once more, to watch it.
+fn again(stream: &TcpStream) -> io::Result<TcpStream> {
+    let stream = stream.as_fd().try_clone_to_owned()?;
+    TcpStream::from_std(stream.into())
+}
+
 async fn connection(stream: TcpStream, door: Arc<Door>) {
+    // Who reads no further until an answer is written does not see that nobody waits for it.
+    let watched = match again(&stream) {
+        Ok(watched) => watched,
+        Err(error) => return tracing::warn!(%error, "could not watch a connection"),
+    };
     // Who asks and does not read would keep its place for ever.
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(door.write_timeout));
@@ -202,6 +233,7 @@ async fn connection(stream: TcpStream, door: Arc<Door>) {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
+        () = left(&watched) => return,
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
@@ -219,7 +251,10 @@ impl Door {
         if request.uri().path() != PATH {
             return plain(StatusCode::NOT_FOUND, "MCP is served at /mcp");
         }
-        let (head, body) = request.into_parts();
+        if !is_for_one_host(&request) {
+            return plain(StatusCode::BAD_REQUEST, "name one host");
+        }
+        let (mut head, body) = request.into_parts();
         let session = head.headers.get(SESSION).and_then(|id| id.to_str().ok());
         let in_use = match session {
             Some(id) => self.sessions.enter(id).await,
@@ -233,8 +268,13 @@ impl Door {
                 answer.headers_mut().insert(ALLOW, known);
                 return answer;
             }
+            let ends = head.method == Method::DELETE;
             let request = Request::from_parts(head, Full::new(Bytes::new()));
-            return self.handled(request, in_use).await;
+            let answer = self.handled(request, in_use.as_ref()).await;
+            if ends && answer.status().is_success() {
+                in_use.iter().for_each(InUse::end);
+            }
+            return holding(answer, in_use);
         }
         let body = Limited::new(body, FRAME_MAX).collect();
         let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
@@ -245,32 +285,44 @@ impl Door {
             Ok(Err(_)) => return plain(StatusCode::BAD_REQUEST, "the body ended early"),
             Err(_) => return plain(StatusCode::REQUEST_TIMEOUT, "the body took too long"),
         };
-        let message = match frame::value(&body) {
-            Ok(message) => message,
+        let message = match frame::read(&body) {
+            Ok(Some(message)) => message,
+            Ok(None) => return plain(StatusCode::ACCEPTED, ""),
             Err(error) => return refused(StatusCode::BAD_REQUEST, error),
         };
-        let shakes_hands = message
-            .get("method")
-            .is_some_and(|name| name == "initialize");
-        if shakes_hands && !self.sessions.make_room().await {
+        let has_session = session.is_some();
+        if let (Some(in_use), JsonRpcMessage::Request(request)) = (&in_use, message) {
+            // A second one would take the place of the first, which nothing could cancel any more.
+            let Some(ticket) = in_use.take(request.id.clone()) else {
+                let refusal = Refused::unwelcome(request.id, SAME_ID);
+                return refused(StatusCode::BAD_REQUEST, refusal);
+            };
+            head.extensions.insert(ticket);
+        }
+        let request = Request::from_parts(head, Full::new(body));
+        let answer = self.handled(request, in_use.as_ref()).await;
+        // Only a handshake that was accepted ends the session of another client.
+        let begun = answer.headers().get(SESSION).filter(|_| !has_session);
+        if let Some(begun) = begun.and_then(|id| id.to_str().ok())
+            && !self.sessions.make_room(begun).await
+        {
             let why = "too many sessions are in use: end one, or wait";
             return plain(StatusCode::TOO_MANY_REQUESTS, why);
         }
-        self.handled(Request::from_parts(head, Full::new(body)), in_use)
-            .await
+        holding(answer, in_use)
     }
 
     /// What MCP answers. In a session that ends while it is asked a request fails before the session is
     /// forgotten: for its client, who then shakes hands anew, it is gone.
-    async fn handled(&self, request: Request<Full<Bytes>>, in_use: Option<InUse>) -> Answer {
+    async fn handled(&self, request: Request<Full<Bytes>>, in_use: Option<&InUse>) -> Answer {
         let answer = self.service.handle(request).await;
-        if let Some(session) = &in_use
+        if let Some(session) = in_use
             && answer.status() == StatusCode::INTERNAL_SERVER_ERROR
             && session.is_over().await
         {
             return plain(StatusCode::NOT_FOUND, "the session has ended");
         }
-        holding(answer, in_use)
+        answer
     }
 
     /// Whether a request shows the token, once and in its header.
@@ -285,6 +337,21 @@ impl Door {
         });
         token.is_some_and(|token| self.token.matches(token.as_bytes()))
     }
+}
+
+/// Whether a request names one host: who checks that name and who goes by another one would disagree.
+fn is_for_one_host<T>(request: &Request<T>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else {
+        return false;
+    };
+    let target = request.uri().authority();
+    target.is_none_or(|target| {
+        target
+            .as_str()
+            .as_bytes()
+            .eq_ignore_ascii_case(host.as_bytes())
+    })
 }
 
 /// The answer of a session, which is in use until all of it is told.

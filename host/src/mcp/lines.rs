@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, Semaphore, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::frame::{self, FRAME_MAX, Refused};
+use super::frame::{self, FRAME_MAX, Refused, SAME_ID};
 
 /// Requests under way at once; more are refused, not queued.
 pub(super) const IN_FLIGHT_MAX: usize = 1_024;
@@ -121,8 +121,7 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> Lines<
                         return false;
                     }
                     if !under_way.insert(id.clone()) {
-                        let why = "a request with this id is under way";
-                        welcome = Err(Refused::unwelcome(id, why));
+                        welcome = Err(Refused::unwelcome(id, SAME_ID));
                         return false;
                     }
                     true

@@ -3,11 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use thoth_core::Outcome;
 use thoth_core::arguments::Arguments;
+use thoth_core::{Cause, Outcome, ToolCall};
 use tokio::time::Instant;
 
-use super::run::Run;
+use super::run::{Run, UnderWay};
 use super::{Call, CallError, POLL_MAX, POLL_MIN, Pending, Session, checked};
 use crate::calling::{CallOptions, Held};
 use crate::governor::Use;
@@ -133,6 +133,18 @@ impl Session {
         call
     }
 
+    /// Records of a held call that nobody came back to it in time, so that it has an end in the log.
+    pub(crate) async fn expired(&self, tool: &Tool, held: Held) {
+        let call = ToolCall {
+            call_id: held.call_id,
+            tool: held.name,
+            arguments: String::new(),
+        };
+        let why = "nobody came back to the hold before it expired".into();
+        self.refuse(tool, call, Cause::Expired, why, held.traced)
+            .await;
+    }
+
     async fn ask(&self, pending: Pending, options: CallOptions) -> Call {
         let Pending { tool, call, held } = pending;
         let scope = self.now(&options);
@@ -141,13 +153,13 @@ impl Session {
         let taken = Arc::clone(&held.taken);
         let told = options.onlookers(held.traced.clone());
         let run = Run::new(&self.runtime, &tool, &scope, &call, &asked, taken, told);
-        let traces = Arc::clone(&run.traces);
+        let under_way = UnderWay::new(self, &run);
         let governors = self.runtime.governors();
         let dispatch = run.dispatch(held.used.claim(&scope, &call));
         let outcome = governors.resume(&scope, &call, &held.hold, dispatch).await;
         held.traced.came_to(&outcome);
         let kept = (held.used, held.traced);
-        let mut report = self.report(&tool, call, outcome, &traces, kept);
+        let mut report = self.report(&tool, call, outcome, under_way.traces(), kept);
         if let Some(again) = &mut report.pending {
             again.held.expires = held.expires;
             again.held.taken = held.taken;

@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::run::Run;
+use self::run::{Run, UnderWay};
 use crate::budget::{Budget, Spent};
 use crate::calling::{CallOptions, Held};
 use crate::governor::Use;
@@ -182,26 +182,22 @@ impl Session {
         let _ = begun.await;
     }
 
-    /// Refuses a call that the budget has no room for, and records that.
-    async fn over_budget(
+    /// Refuses a call that nobody is asked about, and records that.
+    async fn refuse(
         &self,
         tool: &Tool,
         call: ToolCall,
+        cause: Cause,
         mut why: String,
         traced: Traced,
     ) -> Call {
         let recorder = self.runtime.governors().recorder();
-        let event = recorder.refused(
-            &self.now(&CallOptions::default()),
-            &call,
-            Cause::Budget,
-            &why,
-        );
+        let event = recorder.refused(&self.now(&CallOptions::default()), &call, cause, &why);
         if let Err(error) = recorder.append(event, String::new()).await {
             why = format!("{why} (and that could not be recorded: {error})");
         }
         let refusal = Refusal {
-            cause: Cause::Budget,
+            cause,
             reason: why,
             retry_after_seconds: None,
             evidence: Evidence::default(),
@@ -236,7 +232,7 @@ impl Session {
     ///
     /// # Cancel safety
     /// Dropping the future stops the tool and discards the governor. The event that the call was
-    /// about to be decided stays in the log.
+    /// about to be decided stays in the log, and what the tool used is taken from the budget.
     pub async fn call(&self, tool: &Tool, name: &str, arguments: &str) -> Result<Call, CallError> {
         self.call_as(tool, name, arguments, Uuid::new_v4().to_string())
             .await
@@ -276,19 +272,19 @@ impl Session {
         let traced = self.traced(&options, &call);
         self.begin().await;
         if let Err(why) = self.spent.ask(&self.budget) {
-            return Ok(self.over_budget(tool, call, why, traced).await);
+            return Ok(self.refuse(tool, call, Cause::Budget, why, traced).await);
         }
         let scope = self.now(&options);
         let taken = Arc::default();
         let told = options.onlookers(traced.clone());
         let run = Run::new(&self.runtime, tool, &scope, &call, &value, taken, told);
-        let traces = Arc::clone(&run.traces);
+        let under_way = UnderWay::new(self, &run);
         let governors = self.runtime.governors();
         let used = Use::new(tool.sha256());
         let dispatch = run.dispatch(used.announce());
         let outcome = governors.wrap_tool(&scope, &call, dispatch).await;
         traced.came_to(&outcome);
-        Ok(self.report(tool, call, outcome, &traces, (used, traced)))
+        Ok(self.report(tool, call, outcome, under_way.traces(), (used, traced)))
     }
 
     /// Asks the policy service about a call without making it, and without an event.
@@ -323,11 +319,7 @@ impl Session {
     ) -> Call {
         let (used, traced) = kept;
         if ran(&outcome) {
-            let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-            history.push_back(call.tool.clone());
-            while history.len() > HISTORY {
-                history.pop_front();
-            }
+            self.remember(&call.tool);
         }
         let pending = match &outcome {
             Outcome::Pending(hold) => Some(Pending {
@@ -360,6 +352,15 @@ impl Session {
             outcome,
             traces,
             pending,
+        }
+    }
+
+    /// Notes in the history that a tool ran.
+    fn remember(&self, tool: &str) {
+        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.push_back(tool.to_owned());
+        while history.len() > HISTORY {
+            history.pop_front();
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use thoth_core::{FailureCause, Session as Scope, ToolCall, ToolFailure};
+use tokio::time::Instant;
 
 use crate::calling::{Onlookers, Stage};
 use crate::clock::Clock;
@@ -12,7 +13,8 @@ use crate::effects::CallEffects;
 use crate::governor::{Claim, Dispatch, Notes};
 use crate::outbox::quoted_digest;
 use crate::runtime::Runtime;
-use crate::tool::{Ran, Surroundings, Tool, Traces};
+use crate::session::Session;
+use crate::tool::{Surroundings, Tool, Traces};
 
 /// One run of a tool, if it comes to that.
 pub(super) struct Run {
@@ -24,7 +26,7 @@ pub(super) struct Run {
     kept: Option<String>,
     /// Whether the call has run already, in another copy of it.
     taken: Arc<AtomicBool>,
-    pub(super) traces: Arc<Mutex<Option<Traces>>>,
+    traces: Arc<Mutex<Option<Traces>>>,
     around: Surroundings,
     told: Onlookers,
 }
@@ -107,14 +109,17 @@ impl Run {
         // Until now it waited for a decision, which has its own deadline.
         around.clock.restart(self.tool.time());
         self.told.tell(Stage::Running);
-        let Ran { result, traces } = self.tool.run(&self.function, &arguments, around).await;
+        let mut running = Running {
+            begun: Instant::now(),
+            traces: Traces::default(),
+            notes,
+            left: &self.traces,
+        };
+        let result = (self.tool)
+            .run(&self.function, &arguments, around, &mut running.traces)
+            .await;
+        drop(running);
         self.told.tell(Stage::Ended);
-        notes.set("usage", traces.usage.to_json());
-        tracing::debug!(tool = self.function, usage = ?traces.usage, "the tool ended");
-        if traces.masked {
-            notes.set("masked", true.into());
-        }
-        *self.traces.lock().unwrap_or_else(PoisonError::into_inner) = Some(traces);
         let result = result?;
         if let Some(kept) = self.tool.keeper().kept(&result) {
             notes.fact("result", kept);
@@ -122,5 +127,60 @@ impl Run {
         let result = result.to_string();
         notes.fact("result_sha256", quoted_digest(&result));
         Ok(result)
+    }
+}
+
+/// A tool that runs. When it ends, and where its call is given up, it leaves what it used.
+struct Running<'a> {
+    begun: Instant,
+    traces: Traces,
+    notes: &'a Notes,
+    left: &'a Mutex<Option<Traces>>,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let mut traces = std::mem::take(&mut self.traces);
+        traces.usage.wall = self.begun.elapsed();
+        self.notes.set("usage", traces.usage.to_json());
+        tracing::debug!(usage = ?traces.usage, "the tool ended");
+        if traces.masked {
+            self.notes.set("masked", true.into());
+        }
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(traces);
+    }
+}
+
+/// A call under way. Where it is given up, what its tool used counts all the same, and so does that it ran.
+pub(super) struct UnderWay<'a> {
+    session: &'a Session,
+    tool: String,
+    traces: Arc<Mutex<Option<Traces>>>,
+}
+
+impl<'a> UnderWay<'a> {
+    /// To be made before the future of the call, which is then dropped first.
+    pub(super) fn new(session: &'a Session, run: &Run) -> Self {
+        Self {
+            session,
+            tool: run.function.clone(),
+            traces: Arc::clone(&run.traces),
+        }
+    }
+
+    /// What the tool used and said, if it ran, for the report of a call that has come to its end.
+    pub(super) fn traces(&self) -> &Mutex<Option<Traces>> {
+        &self.traces
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut traces = self.traces.lock().unwrap_or_else(PoisonError::into_inner);
+        // A report has taken them.
+        if let Some(traces) = traces.take() {
+            self.session.spent.add(&traces.usage);
+            self.session.remember(&self.tool);
+        }
     }
 }

@@ -4,7 +4,6 @@ use serde_json::Value;
 use thoth_core::{FailureCause, ToolFailure};
 use thoth_values::{Function, LiftError, Lifted};
 use tokio::sync::SemaphorePermit;
-use tokio::time::Instant;
 use wasmtime::component::{ComponentExportIndex, InstancePre, Val};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 use wasmtime_wasi::I32Exit;
@@ -14,32 +13,45 @@ use super::state::{self, Surroundings, ToolState};
 use super::usage::Traces;
 use super::{Entry, Tool, mask, one_line};
 
-/// How one run ended, and what is known of it besides.
-pub(crate) struct Ran {
-    pub(crate) result: Result<Value, ToolFailure>,
-    pub(crate) traces: Traces,
+/// The store of one call, and where it leaves what was used when it goes: at the end of the call, and where
+/// the call is given up.
+struct Measured<'a> {
+    tool: &'a Tool,
+    store: Store<ToolState>,
+    traces: &'a mut Traces,
+}
+
+impl Drop for Measured<'_> {
+    fn drop(&mut self) {
+        self.tool.take_stock(&self.store, self.traces);
+    }
 }
 
 impl Tool {
     /// Runs one function. The arguments are checked against its parameters before anything of the
-    /// component is instantiated: `unknown-tool` and `invalid-arguments` mean that nothing ran.
+    /// component is instantiated: `unknown-tool` and `invalid-arguments` mean that nothing ran. All but the
+    /// time that it took is in `traces` afterwards.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the store, and with it whatever the tool was doing.
-    pub(crate) async fn run(&self, name: &str, arguments: &Value, around: Surroundings) -> Ran {
-        let start = Instant::now();
+    /// Dropping the future drops the store, and with it whatever the tool was doing. What it used until then
+    /// is in `traces`.
+    pub(crate) async fn run(
+        &self,
+        name: &str,
+        arguments: &Value,
+        around: Surroundings,
+        traces: &mut Traces,
+    ) -> Result<Value, ToolFailure> {
         let effects = around.effects.clone();
-        let mut traces = Traces::default();
         let mut result = match self.slot(&around).await {
-            Ok(_slot) => self.enter(name, arguments, &around, &mut traces).await,
+            Ok(_slot) => self.enter(name, arguments, &around, traces).await,
             Err(failure) => Err(failure),
         };
-        traces.usage.wall = start.elapsed();
         traces.masked |= effects.is_some_and(|effects| effects.has_masked());
         if let Some(policy) = &self.0.powers.egress {
             traces.masked |= mask::outcome(&policy.secrets, &mut result);
         }
-        Ran { result, traces }
+        result
     }
 
     /// A pool that is full is waited for, within the call's own time.
@@ -73,22 +85,25 @@ impl Tool {
                 Some((function, *index, arguments))
             }
         };
-        let mut store = self.store(around)?;
-        let result = match (&self.0.entry, prepared) {
+        let mut measured = Measured {
+            tool: self,
+            store: self.store(around)?,
+            traces,
+        };
+        let store = &mut measured.store;
+        match (&self.0.entry, prepared) {
             (Entry::Functions { pre, .. }, Some((function, index, values))) => {
                 let called = around
                     .clock
-                    .limit(invoke(&mut store, pre, function, index, &values));
+                    .limit(invoke(store, pre, function, index, &values));
                 match called.await {
                     Some(Ok(results)) => self.lifted(function, &results),
-                    Some(Err(error)) => Err(self.classify(&store, &error)),
+                    Some(Err(error)) => Err(self.classify(store, &error)),
                     None => Err(self.out_of_time()),
                 }
             }
-            _ => self.provide(&mut store, name, arguments, around).await,
-        };
-        self.take_stock(&store, traces);
-        result
+            _ => self.provide(store, name, arguments, around).await,
+        }
     }
 
     fn lifted(&self, function: &Function, results: &[Val]) -> Result<Value, ToolFailure> {

@@ -33,7 +33,6 @@ use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 pub use self::admission::COMPONENT_MAX;
 pub(crate) use self::admission::read;
-pub(crate) use self::call::Ran;
 pub use self::definition::Definition;
 pub(crate) use self::effects::{Act, Effect, Effects, Later};
 pub use self::grant::Grant;

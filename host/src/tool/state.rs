@@ -18,6 +18,10 @@ use super::limits::Limiter;
 use super::output::Output;
 use crate::clock::Clock;
 
+/// A loop keeps count of its fuel to itself. So often, in units of fuel, it says how far it is, so that one
+/// that is stopped is known to have used all but so much.
+const FUEL_STEP: u64 = 1_000_000;
+
 /// The data of a tool's store.
 pub(crate) struct ToolState {
     wasi: WasiCtx,
@@ -98,6 +102,7 @@ pub(super) fn store(
     let mut store = Store::new(engine, ToolState::new(powers, around));
     store.limiter(|state| &mut state.limiter);
     store.set_fuel(limits.fuel)?;
+    store.fuel_async_yield_interval(Some(FUEL_STEP))?;
     store.set_hostcall_fuel(limits.hostcall);
     store.set_max_component_handles(limits.handles);
     store.set_epoch_deadline(1);

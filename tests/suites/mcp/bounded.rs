@@ -103,16 +103,20 @@ fn status(head: &str) -> u16 {
     head.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
-/// Shakes hands, and gives the session's id; the status where there is none.
-fn session(address: SocketAddr) -> Result<String, u16> {
-    let hello = json!({
+/// A handshake.
+fn hello() -> Value {
+    json!({
         "jsonrpc": "2.0", "id": 1, "method": "initialize",
         "params": {
             "protocolVersion": "2025-11-25", "capabilities": {},
             "clientInfo": {"name": "test", "version": "1"},
         },
-    });
-    let (head, _) = head(sent(address, &post(None, &hello)));
+    })
+}
+
+/// Shakes hands, and gives the session's id; the status where there is none.
+fn session(address: SocketAddr) -> Result<String, u16> {
+    let (head, _) = head(sent(address, &post(None, &hello())));
     let id = head.split("mcp-session-id: ").nth(1);
     let id = id.and_then(|rest| rest.lines().next());
     let id = id.ok_or_else(|| status(&head))?.trim().to_owned();
@@ -134,9 +138,13 @@ fn stream(address: SocketAddr, session: &str) -> BufReader<TcpStream> {
 }
 
 fn is_open(address: SocketAddr, session: &str) -> bool {
-    let (head, _) = head(sent(address, &post(Some(session), &list(7))));
+    let (head, reader) = head(sent(address, &post(Some(session), &list(7))));
     match status(&head) {
-        200 => true,
+        200 => {
+            // Until it is answered its id is taken.
+            told(reader, "\"id\":7");
+            true
+        }
         404 => false,
         _ => panic!("{head}"),
     }
@@ -216,6 +224,40 @@ async fn a_session_that_nobody_used_for_longest_makes_room_for_a_new_one() {
     assert!(!is_open(address, &second));
     assert!(is_open(address, &first));
     assert!(is_open(address, &third));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_handshake_that_is_refused_ends_no_session() {
+    let served = Served::start(mcp::Options::default(), |http| http.sessions = 1).await;
+    served.offer().await;
+    let address = served.address;
+    let only = session(address).unwrap();
+    let good = post(None, &hello());
+    let host = "host: 127.0.0.1\r\n";
+    let rows = [
+        good.replace(host, "host: evil.example\r\n"),
+        good.replace(host, "host: 127.0.0.1\r\nhost: evil.example\r\n"),
+        good.replace(host, ""),
+        good.replace("POST /mcp", "POST http://evil.example/mcp"),
+        good.replace(host, "host: 127.0.0.1\r\norigin: http://evil.example\r\n"),
+        good.replace("application/json, text/event-stream", "text/plain"),
+        good.replace("application/json\r\n", "text/plain\r\n"),
+        post(None, &json!({"method": "initialize"})),
+        post(
+            None,
+            &json!({"jsonrpc": "2.0", "id": 1, "method": "initialize"}),
+        ),
+        post(None, &json!({"jsonrpc": "2.0", "method": "initialize"})),
+    ];
+    for request in rows {
+        let (head, _) = head(sent(address, &request));
+        assert!((400..500).contains(&status(&head)), "{request}: {head}");
+        assert!(is_open(address, &only), "{request}");
+    }
+    // A target may be the whole address, as proxies have it, of the same host.
+    let whole = good.replace("POST /mcp", "POST http://127.0.0.1/mcp");
+    let (head, _) = head(sent(address, &whole));
+    assert_eq!(status(&head), 200, "{head}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -69,6 +69,9 @@ fn a_request_that_does_not_fit_its_method_names_it() {
         let answer = client.call("tools/call", params.clone());
         assert_eq!(answer["error"]["code"], -32602, "{params}: {answer}");
     }
+    let listen = json!({"notifications": 5, "_meta": mcp::meta(&json!({}))});
+    let answer = client.call("subscriptions/listen", listen);
+    assert_eq!(answer["error"]["code"], -32602, "{answer}");
     let answer = client.call("tools/call", json!([]));
     assert_eq!(answer["error"]["code"], -32600, "{answer}");
     let answer = client.call("tools/rm", json!({}));

@@ -1,5 +1,9 @@
 //! Streamable HTTP: who is let in, and the same calls as on stdio.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use thoth_tests::{
     Answer, Faultd, Site, Thoth,
@@ -11,6 +15,9 @@ use thoth_tests::{
 use super::scene::{SANG, by_service, thoth};
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// What does not come by then is not coming.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server on a free port.
 pub(crate) struct Served {
@@ -50,6 +57,54 @@ impl Served {
             ("mcp-session-id", session),
         ];
         client::request(&self.url, "DELETE", "/mcp", &headers, b"").status
+    }
+
+    /// Begins a call of the tool that does not end, and waits until it runs.
+    pub(crate) fn tarpit(&self, session: &str, id: u32) -> BufReader<TcpStream> {
+        let session = format!("mcp-session-id: {session}");
+        self.begin(&session, id, json!({"progressToken": "t"}), "")
+    }
+
+    /// The same in no session, with something after the request.
+    pub(crate) fn tarpit_and(&self, more: &str) -> BufReader<TcpStream> {
+        let mut meta = mcp::meta(&json!({}));
+        meta["progressToken"] = json!("t");
+        let headers =
+            "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: tarpit";
+        self.begin(headers, 1, meta, more)
+    }
+
+    fn begin(&self, headers: &str, id: u32, meta: Value, more: &str) -> BufReader<TcpStream> {
+        let body = json!({
+            "jsonrpc": "2.0", "id": id, "method": "tools/call",
+            "params": {"name": "tarpit", "arguments": {"note": "x"}, "_meta": meta},
+        });
+        let body = body.to_string();
+        let address = self.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(
+            stream,
+            "POST /mcp HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {TOKEN}\r\n\
+             content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
+             {headers}\r\ncontent-length: {}\r\n\r\n{body}{more}",
+            body.len()
+        )
+        .unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        while !line.contains("\"running\"") {
+            line.clear();
+            assert!(reader.read_line(&mut line).unwrap() > 0, "it ended");
+        }
+        reader
+    }
+
+    /// Sends a message of a session.
+    pub(crate) fn send(&self, session: &str, message: &Value) -> Response {
+        let bearer = bearer();
+        let own = ("authorization", bearer.as_str());
+        self.post(&[own, ("mcp-session-id", session)], message)
     }
 
     fn post(&self, headers: &[(&str, &str)], body: &Value) -> Response {
@@ -210,6 +265,18 @@ fn what_is_no_message_is_refused_before_it_is_looked_at() {
     assert_eq!(response.status, 413, "{response:?}");
     let batch = served.post(&own, &json!([hello()]));
     assert_eq!(batch.json(400)["error"]["code"], -32600);
+    for message in [
+        json!({"jsonrpc": "2.0", "id": null, "method": "ping"}),
+        json!({"jsonrpc": "2.0", "id": 1.5, "method": "ping"}),
+        json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": []}),
+        json!({"jsonrpc": "1.0", "id": 1, "method": "ping"}),
+        json!({"method": "ping"}),
+        json!({}),
+    ] {
+        let refused = served.post(&own, &message);
+        let error = refused.json(400)["error"].clone();
+        assert_eq!(error["code"], -32600, "{message}: {error}");
+    }
     let elsewhere = client::post(&served.url, "/", &own, &hello());
     assert_eq!(elsewhere.status, 404, "{elsewhere:?}");
     let unknown = served.post(

@@ -1,6 +1,6 @@
 //! How a server begins and ends, and what becomes of what is under way.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -72,16 +72,65 @@ fn a_client_that_goes_away_leaves_no_running_tool_and_no_lost_event() {
 }
 
 #[test]
-fn a_server_that_is_told_to_stop_does() {
+fn a_server_that_is_told_to_stop_or_loses_its_terminal_does() {
+    // Tests that run under `nohup` hand that down: see below.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let ignored = status.lines().find(|line| line.starts_with("SigIgn:"));
+    let is_bound =
+        ignored.is_some_and(|mask| !mask.ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f']));
+    for signal in ["-TERM", "-HUP"] {
+        if signal == "-HUP" && !is_bound {
+            continue;
+        }
+        let (thoth, service) = (thoth(), Faultd::start());
+        let mut client = plain(by_service(&thoth, &service));
+        tarpit(&mut client);
+        let begun = Instant::now();
+        let id = client.id().to_string();
+        let told = Command::new("kill").args([signal, &id]).status();
+        assert!(told.unwrap().success());
+        stopped(&service);
+        ended(&client.end(), begun);
+        let ends = service.session_events();
+        let ends = ends
+            .iter()
+            .filter(|event| event["tool_name"] == "session_end");
+        assert_eq!(ends.count(), 1, "{signal}");
+    }
+}
+
+#[test]
+fn a_server_that_is_to_outlive_its_terminal_does() {
     let (thoth, service) = (thoth(), Faultd::start());
-    let mut client = plain(by_service(&thoth, &service));
-    tarpit(&mut client);
-    let begun = Instant::now();
-    let id = client.id().to_string();
-    let told = Command::new("kill").args(["-TERM", &id]).status();
+    let serve = by_service(&thoth, &service).into_command();
+    // As `nohup` does it.
+    let mut ignoring = Command::new("sh");
+    ignoring.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]);
+    ignoring.arg(serve.get_program()).args(serve.get_args());
+    ignoring.env_clear();
+    for (name, value) in serve.get_envs() {
+        if let Some(value) = value {
+            ignoring.env(name, value);
+        }
+    }
+    let piped = ignoring.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut server = piped.stderr(Stdio::null()).spawn().unwrap();
+    let mut stdin = server.stdin.take().unwrap();
+    let mut stdout = BufReader::new(server.stdout.take().unwrap());
+    let mut asked = |id: u32| {
+        writeln!(stdin, "{}", json!({"jsonrpc": "2.0", "id": id, "method": "server/discover", "params": {"_meta": thoth_tests::mcp::meta(&json!({}))}})).unwrap();
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        line
+    };
+    assert!(asked(1).contains("2026-07-28"));
+    let told = Command::new("kill")
+        .args(["-HUP", &server.id().to_string()])
+        .status();
     assert!(told.unwrap().success());
-    stopped(&service);
-    ended(&client.end(), begun);
+    assert!(asked(2).contains("2026-07-28"));
+    drop(stdin);
+    assert!(server.wait().unwrap().success());
 }
 
 #[test]

@@ -118,6 +118,70 @@ fn the_log_has_the_end_of_a_session_that_is_closed_and_of_all_when_the_server_st
     assert_eq!(ended.len(), 3);
 }
 
+/// The event that a tool was stopped.
+fn stopped(service: &Faultd) -> Value {
+    let is_end = |event: &Value| event["metadata"]["tool_failure_cause"] == "cancelled";
+    service.wait_until(|service| service.events().iter().any(is_end));
+    service.events().into_iter().find(is_end).unwrap()
+}
+
+#[test]
+fn a_session_that_is_closed_stops_what_it_runs_at_once() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let served = Served::start(&thoth, &service);
+    let session = session(&served);
+    let begun = std::time::Instant::now();
+    let _reading = served.tarpit(&session, 6);
+    assert_eq!(served.close(&session), 202);
+    let until = begun.elapsed();
+    let took = stopped(&service)["metadata"]["duration_ms"]
+        .as_u64()
+        .unwrap();
+    let took = std::time::Duration::from_millis(took);
+    // What is under way has five seconds where nobody stops it.
+    assert!(took < until + std::time::Duration::from_secs(3), "{took:?}");
+}
+
+#[test]
+fn a_client_that_leaves_something_unread_and_goes_away_leaves_no_running_tool() {
+    for more in ["", "x"] {
+        let (thoth, service) = (thoth(), Faultd::start());
+        let served = Served::start(&thoth, &service);
+        let begun = std::time::Instant::now();
+        drop(served.tarpit_and(more));
+        let until = begun.elapsed();
+        let took = stopped(&service)["metadata"]["duration_ms"].as_u64();
+        let took = std::time::Duration::from_millis(took.unwrap());
+        // It would be noticed where the next progress is told, after ten seconds.
+        assert!(took < until + std::time::Duration::from_secs(6), "{took:?}");
+    }
+}
+
+#[test]
+fn an_id_that_is_under_way_is_not_taken_again_over_http() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let served = Served::start(&thoth, &service);
+    let session = session(&served);
+    // Under way is what runs, whether or not its client still waits.
+    drop(served.tarpit(&session, 6));
+    let sing = json!({
+        "jsonrpc": "2.0", "id": 6, "method": "tools/call",
+        "params": {"name": "sing", "arguments": {"note": "b"}},
+    });
+    let error = served.send(&session, &sing).json(400)["error"].clone();
+    assert_eq!(error["message"], "a request with this id is under way");
+    let cancel = json!({
+        "jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 6},
+    });
+    assert_eq!(served.send(&session, &cancel).status, 202);
+    stopped(&service);
+    // The id is free again, as soon as that has come to its end.
+    let begun = std::time::Instant::now();
+    while served.send(&session, &sing).status != 200 {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60));
+    }
+}
+
 #[test]
 fn the_end_of_a_session_is_after_the_end_of_what_it_had_under_way() {
     let (thoth, service) = (thoth(), Faultd::start());

@@ -8,8 +8,8 @@ use thoth_host::inert;
 use tokio::time::Instant;
 
 use crate::cli::Exit;
-use crate::cli::enforcer::stopped;
 use crate::cli::settings::{PolicyArgs, StateArgs, duration};
+use crate::cli::stopped::stopped;
 
 /// Between two looks at what waits still.
 const POLL: Duration = Duration::from_millis(100);

@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::LogArgs;
 use super::entry::Read;
 use crate::cli::Exit;
-use crate::cli::enforcer::stopped;
+use crate::cli::stopped::stopped;
 
 /// Between two looks for what was appended.
 const POLL: Duration = Duration::from_millis(150);
