@@ -77,7 +77,7 @@ impl Private {
             .map(Path::new)
             .into_iter()
             .filter(|path| path.exists());
-        let unseen = kernel.chain(self.unseen.iter().map(PathBuf::as_path));
+        let unseen = self.unseen.iter().map(PathBuf::as_path).chain(kernel);
         let unchanged = self.unchanged.iter().map(PathBuf::as_path);
         let found = |path: &Path, may_be_seen| Exposed {
             folder: folder.host.clone(),
