@@ -3,6 +3,8 @@
 //! Minimal capture tells names, codes, sizes and times. Full capture, an operator's explicit choice,
 //! adds arguments, context and reasons; never results.
 
+mod by_host;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::time::Duration;
@@ -12,11 +14,13 @@ use serde_json::{Map, Value};
 use crate::arguments::Arguments;
 use crate::json::body::Body;
 use crate::request::{object, pending_history};
-use crate::time::{Timestamp, uuid_v4};
+use crate::time::Timestamp;
 use crate::types::{
-    Capture, Cause, Decision, Event, EventType, Evidence, FailureCause, Mode, Session, ToolCall,
-    ToolFailure, Verdict,
+    Capture, Cause, Decision, Event, EventType, Evidence, Mode, Session, ToolCall, ToolFailure,
+    Verdict,
 };
+
+pub use by_host::{Local, broken, given_up, local};
 
 /// The longest event, in bytes, so that ten of them fit into one request. An event that would be
 /// longer tells less: full becomes minimal, and minimal leaves out the lists.
@@ -43,155 +47,6 @@ pub(crate) struct Scene<'a> {
 pub(crate) struct Judged<'a> {
     pub(crate) decision: &'a Decision,
     pub(crate) duration: Duration,
-}
-
-/// A step of something that a host decides about by itself: an effect of a running tool that the
-/// operator's grant allows, or does not.
-#[derive(Clone, Copy, Debug)]
-pub enum Local<'a> {
-    /// It is about to happen.
-    Requested,
-    /// The grant does not allow it, and why. It did not happen.
-    Refused(&'a str),
-    /// It happened, and failed or not.
-    Done {
-        /// Why it failed, if it did.
-        failed: Option<&'a str>,
-        /// How long it took.
-        duration: Duration,
-    },
-}
-
-/// The event of such a step.
-#[must_use]
-pub fn local(
-    session: &Session,
-    call: &ToolCall,
-    random: [u8; 16],
-    now: Timestamp,
-    local: Local<'_>,
-) -> Event {
-    let scene = Scene {
-        session,
-        call,
-        arguments: None,
-        uuid: &uuid_v4(random),
-        now,
-        lost: 0,
-    };
-    let decision = |verdict, reason: &str, code: &str| Decision {
-        verdict,
-        reason: reason.to_string(),
-        evidence: Evidence {
-            reason_code: Some(code.to_string()),
-            ..Evidence::default()
-        },
-    };
-    match local {
-        Local::Requested => pre(scene),
-        Local::Refused(why) => {
-            let decision = decision(Verdict::Block(Cause::Policy), why, "not_granted");
-            let judged = Judged {
-                decision: &decision,
-                duration: Duration::ZERO,
-            };
-            block(scene, judged)
-        }
-        Local::Done { failed, duration } => {
-            let decision = decision(Verdict::Allow, "", "granted");
-            let judged = Judged {
-                decision: &decision,
-                duration,
-            };
-            let failure = failed.map(|why| ToolFailure {
-                cause: FailureCause::ToolError,
-                message: why.to_string(),
-                error: None,
-            });
-            post(scene, judged, failure.as_ref().map_or(Ok(("null", 0)), Err))
-        }
-    }
-}
-
-/// The last event of a call that a host ended itself, and why: its governor failed, or nobody was to
-/// be asked. The tool did not run, or it did and this is all that is known.
-#[must_use]
-pub fn broken(
-    session: &Session,
-    call: &ToolCall,
-    random: [u8; 16],
-    now: Timestamp,
-    cause: Cause,
-    reason: &str,
-    ran: Option<&ToolFailure>,
-) -> Event {
-    let decision = Decision {
-        verdict: Verdict::Block(cause),
-        reason: reason.to_string(),
-        evidence: Evidence::default(),
-    };
-    let scene = Scene {
-        session,
-        call,
-        arguments: None,
-        uuid: &uuid_v4(random),
-        now,
-        lost: 0,
-    };
-    let judged = Judged {
-        decision: &decision,
-        duration: Duration::ZERO,
-    };
-    match ran {
-        Some(failure) => post(scene, judged, Err(failure)),
-        None => block(scene, judged),
-    }
-}
-
-/// The last event of a call that its caller gave up while its tool ran. `verdict` is what let it run: none
-/// where it ran whatever the answer was, as in observe mode.
-#[must_use]
-pub fn given_up(
-    session: &Session,
-    call: &ToolCall,
-    random: [u8; 16],
-    now: Timestamp,
-    verdict: Option<Verdict>,
-    duration: Duration,
-) -> Event {
-    let scene = Scene {
-        session,
-        call,
-        arguments: None,
-        uuid: &uuid_v4(random),
-        now,
-        lost: 0,
-    };
-    let failure = ToolFailure {
-        cause: FailureCause::Cancelled,
-        message: String::new(),
-        error: None,
-    };
-    let mut event = match verdict {
-        Some(verdict) => {
-            let decision = Decision {
-                verdict,
-                reason: String::new(),
-                evidence: Evidence::default(),
-            };
-            let judged = Judged {
-                decision: &decision,
-                duration,
-            };
-            post(scene, judged, Err(&failure))
-        }
-        None => write(scene, EventType::ToolCallPost, None, |metadata, _| {
-            add_duration(metadata, duration);
-            add_failure(metadata, &failure);
-        }),
-    };
-    event.reason = "the call was given up".to_string();
-    event
 }
 
 /// A call is about to be decided on.
