@@ -36,8 +36,8 @@ impl thoth_core::Outside for Outside {
 }
 
 impl Recorder for Outside {
-    fn append(&mut self, event: &Event) -> Result<(), OutboxError> {
-        outbox::append(&event.clone().into()).map_err(Into::into)
+    fn append(&mut self, event: Event) -> Result<(), OutboxError> {
+        outbox::append(&event.into()).map_err(Into::into)
     }
 }
 

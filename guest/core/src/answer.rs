@@ -6,6 +6,7 @@
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use serde_json::{Map, Value};
 
@@ -207,6 +208,9 @@ fn check_headers(response: &Response) -> Result<(), Flaw> {
 
 /// `application/json`, perhaps with `charset=utf-8` and nothing else.
 fn is_json(field: &[u8]) -> bool {
+    if field == b"application/json" {
+        return true;
+    }
     let mut parts = field.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
     let media_type = parts.next().unwrap_or_default();
     media_type.eq_ignore_ascii_case(b"application/json")
@@ -261,10 +265,12 @@ pub(crate) fn retry_after(response: &Response) -> Option<u32> {
 fn check_names(members: &Map<String, Value>) -> Result<(), Flaw> {
     let mut seen: Map<String, Value> = Map::new();
     for name in members.keys() {
-        let deciding = DECIDING.into_iter().find(|known| same(known, name));
-        let earlier = seen.insert(folded(name).collect(), name.as_str().into());
+        let folded = folded(name);
+        let variant = |known: &&str| known != name && without_marks(known).eq(folded.bytes());
+        let deciding = DECIDING.into_iter().find(variant);
+        let earlier = seen.insert(folded.clone(), name.as_str().into());
         let earlier = earlier.as_ref().and_then(Value::as_str);
-        if let Some(other) = deciding.filter(|known| known != name).or(earlier) {
+        if let Some(other) = deciding.or(earlier) {
             let reason = format!(
                 "the policy service's answer can be read in two ways: `{}` is a variant of `{}`",
                 quote(name),
@@ -276,18 +282,24 @@ fn check_names(members: &Map<String, Value>) -> Result<(), Flaw> {
     Ok(())
 }
 
-fn same(one: &str, other: &str) -> bool {
-    folded(one).eq(folded(other))
-}
-
 /// A name without what lenient readers ignore: case and `_`. Go also takes the two letters beyond
 /// ASCII that fold to ASCII ones.
-fn folded(name: &str) -> impl Iterator<Item = char> {
-    name.chars().filter(|c| *c != '_').map(|c| match c {
+fn folded(name: &str) -> String {
+    if name.is_ascii() {
+        let mut folded: Vec<u8> = without_marks(name).collect();
+        folded.make_ascii_lowercase();
+        return String::from_utf8(folded).unwrap_or_default();
+    }
+    let folded = name.chars().filter(|c| *c != '_').map(|c| match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
         c => c.to_ascii_lowercase(),
-    })
+    });
+    folded.collect()
+}
+
+fn without_marks(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(|byte| *byte != b'_')
 }
 
 /// Reads the typed fields of an answer. `null` is the same as absent; another type is a flaw, as the
@@ -343,7 +355,7 @@ impl<'a> Fields<'a> {
         Ok(seconds.filter(|seconds| *seconds > 0))
     }
 
-    pub(crate) fn texts(self, name: &str) -> Result<alloc::vec::Vec<String>, Flaw> {
+    pub(crate) fn texts(self, name: &str) -> Result<Vec<String>, Flaw> {
         let texts = self.typed(name, "a list of strings", |value| {
             let items = value.as_array()?.iter();
             items

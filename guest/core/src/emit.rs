@@ -70,8 +70,8 @@ pub(crate) fn send<P: Outside>(
 fn envelope(events: &[Event]) -> Result<String, EmitError> {
     let mut body = String::from("{\"events\":[");
     for (index, event) in events.iter().enumerate() {
-        match json::parse(&event.body) {
-            Ok(value) if value.is_object() => {}
+        match json::check(&event.body) {
+            Ok("object") => {}
             _ => {
                 let message = format!("the event `{}` is not a JSON object", event.event_id);
                 return Err(unusable(Cause::InvalidArguments, message));

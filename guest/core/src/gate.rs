@@ -294,13 +294,15 @@ struct Memory<'a, P> {
 }
 
 impl<P: Waiting> Recorder for Memory<'_, P> {
-    fn append(&mut self, event: &Event) -> Result<(), OutboxError> {
-        self.undelivered.push(event.clone());
-        if self.settings.require_events && event.event_type == EventType::ToolCallPre {
+    fn append(&mut self, event: Event) -> Result<(), OutboxError> {
+        let required = self.settings.require_events && event.event_type == EventType::ToolCallPre;
+        let event_id = event.event_id.clone();
+        self.undelivered.push(event);
+        if required {
             let delivered =
                 self.undelivered
                     .deliver(&self.settings.config, self.ports, Effort::Retry);
-            if self.undelivered.give_up(&event.event_id) {
+            if self.undelivered.give_up(&event_id) {
                 let why = delivered.err().unwrap_or_default();
                 return Err(OutboxError::Unavailable(why));
             }

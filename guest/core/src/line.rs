@@ -180,7 +180,7 @@ impl<'a, P: Recorder> Line<'a, P> {
             now,
             lost: self.ports.lost(),
         });
-        self.ports.append(&event)
+        self.ports.append(event)
     }
 
     fn elapsed(&mut self) -> Duration {
@@ -203,11 +203,8 @@ struct Ran {
 
 /// A result is JSON within the profile, or it is none: whoever reads it was promised that.
 fn checked_result(text: String) -> Result<Ran, ToolFailure> {
-    match json::parse(&text) {
-        Ok(value) => Ok(Ran {
-            kind: json::type_name(&value),
-            text,
-        }),
+    match json::check(&text) {
+        Ok(kind) => Ok(Ran { kind, text }),
         Err(error) => Err(ToolFailure {
             cause: match error.kind {
                 JsonErrorKind::TooLong => FailureCause::LimitResult,
@@ -229,7 +226,7 @@ fn checked_result(text: String) -> Result<Ran, ToolFailure> {
 /// A tool's own error is passed on only if it is JSON; its message always is.
 fn checked_error(failure: ToolFailure) -> ToolFailure {
     ToolFailure {
-        error: failure.error.filter(|error| json::parse(error).is_ok()),
+        error: failure.error.filter(|error| json::check(error).is_ok()),
         ..failure
     }
 }

@@ -40,7 +40,7 @@ pub trait Recorder: Outside {
     ///
     /// # Errors
     /// The event is not kept.
-    fn append(&mut self, event: &Event) -> Result<(), OutboxError>;
+    fn append(&mut self, event: Event) -> Result<(), OutboxError>;
 
     /// How many events were lost before, where the log cannot promise to keep every one.
     fn lost(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! Words from outside, made safe to show.
 
+use alloc::borrow::ToOwned;
 use alloc::string::String;
 
 pub(crate) use thoth_json::quote;
@@ -9,8 +10,11 @@ const MAX_CHARACTERS: usize = 2000;
 
 /// A text from outside without control characters, and cut where it is unreasonably long.
 pub(crate) fn clean(text: &str) -> String {
-    text.trim_matches(|c: char| c.is_whitespace() || c.is_control())
-        .chars()
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c.is_control());
+    if text.len() <= MAX_CHARACTERS && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
+    text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(MAX_CHARACTERS)
         .collect()

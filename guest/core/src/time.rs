@@ -1,6 +1,8 @@
 //! Points in time and identifiers, as the wire writes them.
 
+use alloc::borrow::ToOwned;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 /// A point in time by the wall clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,35 +22,40 @@ impl Timestamp {
         let seconds = self.seconds.min(LAST_SECOND_OF_9999);
         let (year, month, day) = civil(seconds / 86_400);
         let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-        let mut text = String::with_capacity("2026-01-02T03:04:05.678901234Z".len());
-        for (before, number, digits) in [
-            ("", year, 4),
-            ("-", month, 2),
-            ("-", day, 2),
-            ("T", hour, 2),
-            (":", minute, 2),
-            (":", second, 2),
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        for (last, number, digits) in [
+            (3, year, 4),
+            (6, month, 2),
+            (9, day, 2),
+            (12, hour, 2),
+            (15, minute, 2),
+            (18, second, 2),
+            (28, self.nanoseconds.min(999_999_999).into(), 9),
         ] {
-            text.push_str(before);
-            push_digits(&mut text, number, digits);
+            write_digits(text.get_mut(..=last).unwrap_or_default(), number, digits);
         }
-        if self.nanoseconds > 0 {
-            text.push('.');
-            push_digits(&mut text, self.nanoseconds.min(999_999_999).into(), 9);
-            text.truncate(text.trim_end_matches('0').len());
+        let (point, fraction) = (19, text.get(20..29).unwrap_or_default());
+        let decimals = fraction.iter().rposition(|digit| *digit != b'0');
+        let end = decimals.map_or(point, |last| point + 2 + last);
+        if let Some(zone) = text.get_mut(end) {
+            *zone = b'Z';
         }
-        text.push('Z');
-        text
+        ascii(text.get(..=end).unwrap_or_default())
     }
 }
 
-/// The last so many decimal digits of a number.
-fn push_digits(text: &mut String, number: u64, digits: u32) {
-    for place in (0..digits).rev() {
+/// Writes the last so many decimal digits of a number over the end of a text.
+fn write_digits(text: &mut [u8], mut number: u64, digits: usize) {
+    for place in text.iter_mut().rev().take(digits) {
         // Below ten.
-        let digit = number / 10_u64.pow(place) % 10;
-        text.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
+        *place = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
     }
+}
+
+/// A text that was put together from ASCII.
+fn ascii(text: &[u8]) -> String {
+    core::str::from_utf8(text).unwrap_or_default().to_owned()
 }
 
 /// Year, month and day of a day counted from 1970-01-01 (Howard Hinnant's `civil_from_days`).
@@ -75,19 +82,19 @@ pub fn uuid_v4(random: [u8; 16]) -> String {
     let bits = u128::from_be_bytes(random);
     let bits = bits & !(0xf << 76) | (4 << 76);
     let bits = bits & !(0x3 << 62) | (2 << 62);
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bits.to_be_bytes().into_iter().enumerate() {
+    let mut text = Vec::with_capacity(36);
+    for (index, byte) in bits.to_be_bytes().iter().enumerate() {
         if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
+            text.push(b'-');
         }
         text.push(hex(byte >> 4));
         text.push(hex(byte & 0xf));
     }
-    text
+    ascii(&text)
 }
 
-fn hex(digit: u8) -> char {
-    char::from(if digit < 10 { b'0' } else { b'a' - 10 } + digit)
+fn hex(digit: u8) -> u8 {
+    digit + if digit < 10 { b'0' } else { b'a' - 10 }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde_json::{Map, Number, Value};
 
-use crate::{write_object, write_string, write_value};
+use crate::{Out, write_object, write_string, write_value};
 
 /// What most bodies fit into.
 const USUAL_BYTES: usize = 2048;
@@ -81,28 +81,28 @@ impl<'a> Body<'a> {
     /// The text of it (RFC 8785).
     #[must_use]
     pub fn canonical(&self) -> String {
-        let mut out = String::with_capacity(USUAL_BYTES);
+        let mut out = Out::with_capacity(USUAL_BYTES);
         self.write(&mut out);
-        out
+        out.into_text()
     }
 
-    fn write(&self, out: &mut String) {
-        let mut separator = '{';
+    fn write(&self, out: &mut Out) {
+        let mut separator = b'{';
         for (name, part) in &self.members {
-            out.push(separator);
-            separator = ',';
+            out.byte(separator);
+            separator = b',';
             // It has nothing to escape.
-            out.push('"');
-            out.push_str(name);
-            out.push_str("\":");
+            out.byte(b'"');
+            out.text(name);
+            out.text("\":");
             part.write(out);
         }
-        out.push_str(if self.members.is_empty() { "{}" } else { "}" });
+        out.text(if self.members.is_empty() { "{}" } else { "}" });
     }
 }
 
 impl Part<'_> {
-    fn write(&self, out: &mut String) {
+    fn write(&self, out: &mut Out) {
         match self {
             Self::Text(text) => write_string(out, text),
             Self::Value(value) => write_value(out, value),
@@ -114,14 +114,14 @@ impl Part<'_> {
     }
 }
 
-fn write_texts(out: &mut String, texts: &[String], last: Option<&str>) {
-    let mut separator = '[';
+fn write_texts(out: &mut Out, texts: &[String], last: Option<&str>) {
+    let mut separator = b'[';
     for text in texts.iter().map(String::as_str).chain(last) {
-        out.push(separator);
-        separator = ',';
+        out.byte(separator);
+        separator = b',';
         write_string(out, text);
     }
-    out.push_str(if separator == '[' { "[]" } else { "]" });
+    out.text(if separator == b'[' { "[]" } else { "]" });
 }
 
 impl<'a> From<&'a str> for Part<'a> {

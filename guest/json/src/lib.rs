@@ -14,13 +14,15 @@ extern crate alloc;
 
 pub mod body;
 mod reader;
+mod seen_through;
 mod text;
 
 use alloc::collections::BinaryHeap;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cmp::Ordering;
-use core::fmt::{self, Write};
+use core::fmt;
 
 use serde_json::{Map, Number, Value};
 use sha2::{Digest, Sha256};
@@ -111,6 +113,20 @@ pub fn parse(text: impl AsRef<[u8]>) -> Result<Value, JsonError> {
     read(text.as_ref(), true)
 }
 
+/// Whether a text is one that [`parse`] takes, and the [type](type_name) of its value. Costs a fraction
+/// of reading it where the names of each object ascend, as in canonical form.
+///
+/// # Errors
+/// As [`parse`].
+pub fn check(text: &str) -> Result<&'static str, JsonError> {
+    if text.len() <= MAX_BYTES
+        && let Some(kind) = Reader::new(text, true).seen_through()
+    {
+        return Ok(kind);
+    }
+    parse(text).map(|value| type_name(&value))
+}
+
 /// Reads a text that must be in canonical form already, as [`canonical`] writes it: the arguments
 /// that a governor hands to `call-tool`, for instance.
 ///
@@ -150,43 +166,66 @@ fn read(text: &[u8], small_integers: bool) -> Result<Value, JsonError> {
 /// The canonical form of a value (RFC 8785): the same text for equal values, whoever wrote them.
 #[must_use]
 pub fn canonical(value: &Value) -> String {
-    let mut text = String::new();
-    write_value(&mut text, value);
-    text
+    let mut out = Out::default();
+    write_value(&mut out, value);
+    out.into_text()
 }
 
-pub(crate) fn write_value(out: &mut String, value: &Value) {
+/// A text in the making. As bytes, since most of what is added is one quotation mark or comma.
+#[derive(Default)]
+pub(crate) struct Out(Vec<u8>);
+
+impl Out {
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
+    pub(crate) fn byte(&mut self, ascii: u8) {
+        self.0.push(ascii);
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    /// The text: whole texts and ASCII are UTF-8.
+    pub(crate) fn into_text(self) -> String {
+        String::from_utf8(self.0).unwrap_or_default()
+    }
+}
+
+pub(crate) fn write_value(out: &mut Out, value: &Value) {
     match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(true) => out.push_str("true"),
-        Value::Bool(false) => out.push_str("false"),
+        Value::Null => out.text("null"),
+        Value::Bool(true) => out.text("true"),
+        Value::Bool(false) => out.text("false"),
         Value::Number(number) => write_number(out, number),
         Value::String(text) => write_string(out, text),
         Value::Array(items) => {
-            out.push('[');
+            out.byte(b'[');
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
-                    out.push(',');
+                    out.byte(b',');
                 }
                 write_value(out, item);
             }
-            out.push(']');
+            out.byte(b']');
         }
         Value::Object(members) => write_object(out, members),
     }
 }
 
-pub(crate) fn write_object(out: &mut String, members: &Map<String, Value>) {
-    out.push('{');
+pub(crate) fn write_object(out: &mut Out, members: &Map<String, Value>) {
+    out.byte(b'{');
     for (index, (name, value)) in in_order(members).into_iter().enumerate() {
         if index > 0 {
-            out.push(',');
+            out.byte(b',');
         }
         write_string(out, name);
-        out.push(':');
+        out.byte(b':');
         write_value(out, value);
     }
-    out.push('}');
+    out.byte(b'}');
 }
 
 /// The members as RFC 8785 sorts them: by the UTF-16 code units of their names.
@@ -222,47 +261,45 @@ fn in_order(members: &Map<String, Value>) -> Vec<(&String, &Value)> {
     sorted.map(|Member(name, value)| (name, value)).collect()
 }
 
-fn write_number(out: &mut String, number: &Number) {
+fn write_number(out: &mut Out, number: &Number) {
     match number.as_i64() {
         Some(integer) if integer.unsigned_abs() <= MAX_INTEGER.unsigned_abs() => {
-            out.push_str(&integer.to_string());
+            out.text(&integer.to_string());
         }
         // A number that was parsed has a double; anything else is written as the nearest one.
         _ => {
             let double = number.as_f64().unwrap_or_default();
-            out.push_str(ryu_js::Buffer::new().format(double));
+            out.text(ryu_js::Buffer::new().format(double));
         }
     }
 }
 
-pub(crate) fn write_string(out: &mut String, text: &str) {
-    out.push('"');
+pub(crate) fn write_string(out: &mut Out, text: &str) {
+    out.byte(b'"');
     let mut rest = text;
     // Nearly all of a text goes out as it is, in one piece.
     loop {
         // An ASCII character is there, or the end, so nothing is cut.
         let (plain, escaped) = rest.split_at_checked(text::plain(rest)).unwrap_or_default();
-        out.push_str(plain);
+        out.text(plain);
         let mut characters = escaped.chars();
         match characters.next() {
-            Some('\u{8}') => out.push_str("\\b"),
-            Some('\t') => out.push_str("\\t"),
-            Some('\n') => out.push_str("\\n"),
-            Some('\u{c}') => out.push_str("\\f"),
-            Some('\r') => out.push_str("\\r"),
+            Some('\u{8}') => out.text("\\b"),
+            Some('\t') => out.text("\\t"),
+            Some('\n') => out.text("\\n"),
+            Some('\u{c}') => out.text("\\f"),
+            Some('\r') => out.text("\\r"),
             Some(control @ '\0'..='\u{1f}') => {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "\\u{:04x}", u32::from(control));
+                out.text(&format!("\\u{:04x}", u32::from(control)));
             }
-            Some(other) => {
-                out.push('\\');
-                out.push(other);
-            }
+            // Only these two are left, since everything else is plain.
+            Some('"') => out.text("\\\""),
+            Some(_) => out.text("\\\\"),
             None => break,
         }
         rest = characters.as_str();
     }
-    out.push('"');
+    out.byte(b'"');
 }
 
 /// SHA-256 of a text, in lower-case hex.

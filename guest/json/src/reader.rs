@@ -16,8 +16,8 @@ use crate::{JsonErrorKind, MAX_DEPTH, MAX_INTEGER};
 /// Reads one text, once.
 pub(crate) struct Reader<'a> {
     text: &'a str,
-    at: usize,
-    depth: usize,
+    pub(crate) at: usize,
+    pub(crate) depth: usize,
     small_integers: bool,
 }
 
@@ -131,11 +131,9 @@ impl<'a> Reader<'a> {
         let mut string = String::new();
         self.at += 1;
         loop {
-            let rest = self.rest();
-            let length = plain(rest);
-            // It ends at an ASCII character, so this never cuts one.
-            string.push_str(rest.get(..length).unwrap_or_default());
-            self.at += length;
+            let plain = self.plain();
+            string.push_str(plain);
+            self.at += plain.len();
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -152,7 +150,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What follows a backslash.
-    fn escape(&mut self) -> Result<char, JsonErrorKind> {
+    pub(crate) fn escape(&mut self) -> Result<char, JsonErrorKind> {
         let character = match self.peek() {
             Some(known @ (b'"' | b'\\' | b'/')) => char::from(known),
             Some(b'b') => '\u{8}',
@@ -202,7 +200,7 @@ impl<'a> Reader<'a> {
         Ok(code)
     }
 
-    fn number(&mut self) -> Result<Value, JsonErrorKind> {
+    pub(crate) fn number(&mut self) -> Result<Value, JsonErrorKind> {
         const NONE: JsonErrorKind = JsonErrorKind::Syntax("a number that is not one");
         let start = self.at;
         self.take(b'-');
@@ -256,7 +254,7 @@ impl<'a> Reader<'a> {
         self.at - start
     }
 
-    fn word(&mut self, word: &str, value: Value) -> Result<Value, JsonErrorKind> {
+    pub(crate) fn word(&mut self, word: &str, value: Value) -> Result<Value, JsonErrorKind> {
         if !self.rest().starts_with(word) {
             return Err(JsonErrorKind::Syntax("expected a value"));
         }
@@ -265,30 +263,40 @@ impl<'a> Reader<'a> {
     }
 
     /// The next byte that is not a blank, and goes there.
-    fn next_token(&mut self) -> Option<u8> {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+    pub(crate) fn next_token(&mut self) -> Option<u8> {
+        loop {
+            match self.peek() {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                token => return token,
+            }
         }
-        self.peek()
     }
 
     /// Goes past this byte if it comes next, blanks or not.
-    fn skip(&mut self, byte: u8) -> bool {
+    pub(crate) fn skip(&mut self, byte: u8) -> bool {
         self.next_token();
         self.take(byte)
     }
 
-    fn take(&mut self, byte: u8) -> bool {
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    fn rest(&self) -> &str {
+    /// What comes next of a string, up to what is not written as it is.
+    pub(crate) fn plain(&self) -> &'a str {
+        let rest = self.rest();
+        // It ends at an ASCII character, so this never cuts one.
+        rest.get(..plain(rest)).unwrap_or_default()
+    }
+
+    fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
     }
 }

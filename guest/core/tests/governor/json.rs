@@ -3,7 +3,12 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use thoth_core::JsonErrorKind::*;
-use thoth_core::json::{canonical, digest, parse, parse_canonical};
+use thoth_core::json::{JsonError, canonical, check, digest, parse, parse_canonical, type_name};
+
+/// What a text comes to where its value is of no interest.
+fn kind(text: &str) -> Result<&'static str, JsonError> {
+    parse(text).map(|value| type_name(&value))
+}
 
 #[test]
 fn what_is_refused_is_named_with_its_place() {
@@ -53,6 +58,7 @@ fn what_is_refused_is_named_with_its_place() {
         ("\"abc\\", Syntax("an unknown escape"), 1, 6),
     ] {
         let error = parse(text).unwrap_err();
+        assert_eq!(check(text), Err(error.clone()));
         assert_eq!(
             (error.kind, error.line, error.column),
             (kind, line, column),
@@ -226,6 +232,22 @@ proptest! {
             let kind = parse(&text).unwrap_err().kind;
             prop_assert!(matches!(kind, DuplicateName(_) | IntegerTooLarge | NulInName), "{} {:?}", reference, kind);
         }
+    }
+
+    #[test]
+    fn a_check_says_what_reading_says(
+        text in r#"[\[\]{}",:0-9eE.+\-a-cntruefals\\ ]{0,24}"#,
+        value in values(),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        prop_assert_eq!(check(&text), kind(&text));
+        let mut text = canonical(&value);
+        prop_assert_eq!(check(&text), kind(&text));
+        while !text.is_char_boundary(cut.index(text.len())) {
+            text.insert(0, ' ');
+        }
+        text.remove(cut.index(text.len()));
+        prop_assert_eq!(check(&text), kind(&text));
     }
 
     #[test]

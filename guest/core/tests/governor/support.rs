@@ -64,13 +64,13 @@ impl Waiting for Fake {
 }
 
 impl Recorder for Fake {
-    fn append(&mut self, event: &Event) -> Result<(), OutboxError> {
+    fn append(&mut self, event: Event) -> Result<(), OutboxError> {
         self.order.push("append");
         self.appends += 1;
         if self.broken_append == Some(self.appends - 1) {
             return Err(OutboxError::Full);
         }
-        self.events.push(event.clone());
+        self.events.push(event);
         Ok(())
     }
 }
