@@ -95,6 +95,7 @@ impl LogFile {
             Connection::open_with_flags(&self.path, flags).map_err(|error| self.refused(error))?;
         wait_for_others(&mut connection, true)
             .and_then(|()| prepare_once(&connection))
+            .and_then(|()| connection.pragma_update(None, "cache_size", -CACHE_KIB))
             .map_err(|error| self.refused(error))?;
         Ok(connection)
     }
@@ -161,6 +162,10 @@ pub(crate) fn open_private(path: &Path) -> io::Result<File> {
 
 /// Bytes of a database page.
 const PAGE: i64 = 1024;
+
+/// What a connection keeps of the database, in KiB. It hardly comes back to any but the newest pages; and
+/// where SQLite renames a new one it looks through all that it keeps.
+const CACHE_KIB: i64 = 256;
 
 /// Switches a new database to write-ahead logging. SQLite does not wait for other processes here, and
 /// several that open a new log at once all try.

@@ -2,9 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::{
-    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
-};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
 use crate::chain::{Hash, Head};
 use crate::error::{AppendError, plain};
@@ -12,6 +10,7 @@ use crate::event::Event;
 use crate::file::{self, LogFile};
 use crate::schema::NOWHERE;
 use crate::signer::Signer;
+use crate::transaction::Immediate;
 use crate::wal::WriteAhead;
 
 /// One change to the log.
@@ -174,11 +173,7 @@ impl Ledger {
         &mut self,
         changes: impl Iterator<Item = &'a Change> + Clone,
     ) -> rusqlite::Result<Vec<Result<(), AppendError>>> {
-        // Immediate: the write lock is taken (and waited for) here and not at the first insert, where
-        // a reader turned writer would fail at once.
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = Immediate::begin(&self.connection)?;
         let now = millis();
         let last = head(&transaction, self.first)?;
         let count = match self.known {
@@ -248,7 +243,7 @@ pub(crate) struct Count {
 impl Count {
     /// Of all its events; where it is known up to some record only what comes after is looked at.
     fn read(
-        transaction: &Transaction<'_>,
+        transaction: &Connection,
         destination: i64,
         known: Option<(Head, Self)>,
     ) -> rusqlite::Result<Self> {
@@ -262,7 +257,7 @@ impl Count {
 
     /// Of all its events, if there is one after this row.
     pub(crate) fn after(
-        transaction: &Transaction<'_>,
+        transaction: &Connection,
         destination: i64,
         row: i64,
     ) -> rusqlite::Result<Option<Self>> {
@@ -281,10 +276,7 @@ impl Count {
     }
 
     /// Of those that were delivered or rejected.
-    pub(crate) fn settled(
-        transaction: &Transaction<'_>,
-        destination: i64,
-    ) -> rusqlite::Result<Self> {
+    pub(crate) fn settled(transaction: &Connection, destination: i64) -> rusqlite::Result<Self> {
         transaction
             .prepare_cached(
                 "SELECT delivered + rejected, settled_bytes FROM destination WHERE id = ?1",
@@ -320,7 +312,7 @@ struct End {
 }
 
 /// The end of the chain.
-fn head(transaction: &Transaction<'_>, first: Head) -> rusqlite::Result<Head> {
+fn head(transaction: &Connection, first: Head) -> rusqlite::Result<Head> {
     let last = transaction
         .prepare_cached("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")?
         .query_row([], |row| {
@@ -334,7 +326,7 @@ fn head(transaction: &Transaction<'_>, first: Head) -> rusqlite::Result<Head> {
 }
 
 fn append(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     destination: i64,
     cap: Cap,
     end: &mut End,
@@ -402,7 +394,7 @@ fn append(
 }
 
 /// The event that has this id, and its destination.
-fn stored(transaction: &Transaction<'_>, event: &Event) -> rusqlite::Result<Option<(i64, Event)>> {
+fn stored(transaction: &Connection, event: &Event) -> rusqlite::Result<Option<(i64, Event)>> {
     transaction
         .prepare_cached(
             "SELECT destination, id, session_id, call_id, event_type, body, facts
@@ -433,7 +425,7 @@ fn same(stored: &(i64, Event), destination: i64, event: &Event) -> Result<(), Ap
 }
 
 fn settle(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     destination: i64,
     settlement: &Settlement,
     now: i64,

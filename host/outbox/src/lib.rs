@@ -43,6 +43,7 @@ mod reader;
 mod retry;
 mod schema;
 mod signer;
+mod transaction;
 mod turn;
 mod verify;
 mod wal;
