@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use thoth_core::events::Local;
+use thoth_core::json::canonical;
 use thoth_core::{Event, FailureCause, Hold, Outcome, Session as Scope, ToolCall, ToolFailure};
 use tokio::time::Instant;
 
@@ -127,11 +128,11 @@ impl Parent {
             arguments: Value::Object(arguments.clone()).to_string(),
         };
         let notes = Notes::default();
-        let canonical = thoth_core::json::canonical(&Value::Object(arguments.clone()));
-        notes.fact("arguments_sha256", quoted_digest(&canonical));
+        let asked = canonical(&Value::Object(arguments.clone()));
+        notes.fact("arguments_sha256", quoted_digest(&asked));
         // A query can hold what nobody wants in a log.
         arguments.remove("query");
-        notes.set("effect", Value::Object(arguments));
+        notes.set("effect", canonical(&Value::Object(arguments)));
         (number, call, notes)
     }
 
@@ -180,7 +181,7 @@ impl Parent {
         let start = Instant::now();
         let mut unfinished = self.unfinished(Stage::UnderWay, call, notes);
         let done = act(traced.place()).await;
-        let done = done.inspect(|told| notes.set("effect_result", told.clone()));
+        let done = done.inspect(|told| notes.set("effect_result", canonical(told)));
         let failed = done.as_ref().err().map(String::as_str);
         let duration = start.elapsed();
         let last = self.event(call, notes, Local::Done { failed, duration });
@@ -376,7 +377,7 @@ fn once(
                 };
                 match act(place).await {
                     Ok(result) => {
-                        told.set("effect_result", result.clone());
+                        told.set("effect_result", canonical(&result));
                         Ok(result.to_string())
                     }
                     Err(why) => Err(failure(FailureCause::ToolError, why)),

@@ -14,10 +14,50 @@ pub(super) struct Member<'a> {
     pub(super) value: Range<usize>,
 }
 
+/// An event as a governor of ours writes it: its members, and those of its `metadata`.
+pub(super) struct Written<'a> {
+    body: &'a str,
+    members: Vec<Member<'a>>,
+    /// Where it is in the body.
+    pub(super) metadata: Range<usize>,
+    /// Their places are in the metadata.
+    pub(super) notes: Vec<Member<'a>>,
+}
+
+impl<'a> Written<'a> {
+    /// `None` for a text that no governor of ours writes.
+    pub(super) fn read(body: &'a str) -> Option<Self> {
+        let members = members(body)?;
+        let metadata = find(&members, "metadata")?.value.clone();
+        let notes = self::members(body.get(metadata.clone())?)?;
+        Some(Self {
+            body,
+            members,
+            metadata,
+            notes,
+        })
+    }
+
+    /// The text of a member's value.
+    pub(super) fn member(&self, name: &str) -> Option<&'a str> {
+        self.body.get(find(&self.members, name)?.value.clone())
+    }
+
+    /// The text of the value of a member of the metadata.
+    pub(super) fn noted(&self, name: &str) -> Option<&'a str> {
+        let value = find(&self.notes, name)?.value.clone();
+        self.body.get(self.metadata.clone())?.get(value)
+    }
+}
+
+fn find<'a, 'b>(members: &'b [Member<'a>], name: &str) -> Option<&'b Member<'a>> {
+    members.iter().find(|member| member.name == name)
+}
+
 /// The members of an object that is the whole text. `None` unless its own form is the canonical one, as
 /// far as its members go: no blanks around them, names without escapes, in ascending order and so none
 /// of them twice. The values are taken on trust, but for where they end.
-pub(super) fn members(text: &str) -> Option<Vec<Member<'_>>> {
+fn members(text: &str) -> Option<Vec<Member<'_>>> {
     let bytes = text.as_bytes();
     let mut members: Vec<Member<'_>> = Vec::new();
     let mut at = after(bytes, 0, b'{')?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use thoth_core::Event;
 
-use super::members::{Member, members};
+use super::members::{Member, Written};
 
 /// Members for the `metadata` of a call's events, and facts for its next record. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -15,15 +15,16 @@ pub(crate) struct Notes(Arc<Mutex<Noted>>);
 
 #[derive(Debug, Default)]
 struct Noted {
-    metadata: BTreeMap<String, Value>,
-    /// Names, and values as canonical JSON.
+    // Names, and values as canonical JSON, in both.
+    metadata: BTreeMap<&'static str, String>,
     facts: BTreeMap<&'static str, Arc<str>>,
 }
 
 impl Notes {
-    /// Sets one, for the events from here on. Its name is of those that JSON writes as they are.
-    pub(crate) fn set(&self, name: &str, value: Value) {
-        self.lock().metadata.insert(name.into(), value);
+    /// Sets one, canonical JSON, for the events from here on. Its name is of those that JSON writes as
+    /// they are.
+    pub(crate) fn set(&self, name: &'static str, json: String) {
+        self.lock().metadata.insert(name, json);
     }
 
     /// Sets a fact, canonical JSON, for the next record only. It stays in the log.
@@ -53,20 +54,27 @@ impl Notes {
         text
     }
 
-    /// The event with them. An event that is not a JSON object with `metadata` stays as it is.
+    /// The event with them.
     pub(crate) fn annotate(&self, mut event: Event) -> Event {
-        let noted = self.lock();
-        if noted.metadata.is_empty() {
-            return event;
-        }
-        let notes = &noted.metadata;
-        let annotated = added(&event.body, notes).or_else(|| rewritten(&event.body, notes));
-        if let Some(annotated) = annotated
-            && annotated.len() <= thoth_core::events::MAX_EVENT_BYTES
-        {
-            event.body = annotated;
+        if let Some(body) = self.annotated(&event.body, Written::read(&event.body).as_ref()) {
+            event.body = body;
         }
         event
+    }
+
+    /// The body of an event with them. One that is not a JSON object with `metadata` stays as it is, and
+    /// so does one that would be too long.
+    pub(super) fn annotated(&self, body: &str, written: Option<&Written<'_>>) -> Option<String> {
+        let noted = self.lock();
+        if noted.metadata.is_empty() {
+            return None;
+        }
+        let notes = &noted.metadata;
+        let annotated = match written {
+            Some(written) => added(body, written, notes),
+            None => rewritten(body, notes),
+        };
+        annotated.filter(|annotated| annotated.len() <= thoth_core::events::MAX_EVENT_BYTES)
     }
 
     fn lock(&self) -> MutexGuard<'_, Noted> {
@@ -76,15 +84,14 @@ impl Notes {
 
 /// The text with the notes among the members of its `metadata`, in the order of their names; what was
 /// there under a note's name gives way. All other bytes stay: the governor wrote them.
-/// `None` for a text that no governor of ours writes.
-fn added(body: &str, notes: &BTreeMap<String, Value>) -> Option<String> {
-    let metadata = members(body)?
-        .into_iter()
-        .find(|member| member.name == "metadata")?;
-    let start = metadata.value.start;
-    let old = members(body.get(metadata.value.clone())?)?;
+fn added(
+    body: &str,
+    written: &Written<'_>,
+    notes: &BTreeMap<&'static str, String>,
+) -> Option<String> {
+    let metadata = body.get(written.metadata.clone())?;
     let mut text = String::with_capacity(body.len() + 512);
-    text.push_str(body.get(..start)?);
+    text.push_str(body.get(..written.metadata.start)?);
     let mut separator = '{';
     let mut put = |name: &str, value: &str| {
         text.push(separator);
@@ -95,61 +102,51 @@ fn added(body: &str, notes: &BTreeMap<String, Value>) -> Option<String> {
         text.push_str(value);
     };
     let mut notes = notes.iter().peekable();
-    let written = |value: &Value| thoth_core::json::canonical(value);
-    for Member { name, value } in old {
-        while let Some((note, add)) = notes.next_if(|(note, _)| note.as_str() < name) {
-            put(note, &written(add));
+    for Member { name, value } in &written.notes {
+        while let Some((note, json)) = notes.next_if(|(note, _)| *note < name) {
+            put(note, json);
         }
-        match notes.next_if(|(note, _)| note.as_str() == name) {
-            Some((note, add)) => put(note, &written(add)),
-            None => put(name, body.get(start + value.start..start + value.end)?),
+        match notes.next_if(|(note, _)| *note == name) {
+            Some((note, json)) => put(note, json),
+            None => put(name, metadata.get(value.clone())?),
         }
     }
-    for (note, add) in notes {
-        put(note, &written(add));
+    for (note, json) in notes {
+        put(note, json);
     }
     text.push('}');
-    text.push_str(body.get(metadata.value.end..)?);
+    text.push_str(body.get(written.metadata.end..)?);
     Some(text)
 }
 
 /// The same for any JSON.
-fn rewritten(body: &str, notes: &BTreeMap<String, Value>) -> Option<String> {
+fn rewritten(body: &str, notes: &BTreeMap<&'static str, String>) -> Option<String> {
     // Not by the strict reader: an answer's number may be beyond what that takes.
     let mut body: Value = serde_json::from_str(body).ok()?;
     let metadata = body.get_mut("metadata")?.as_object_mut()?;
-    for (name, value) in notes {
-        metadata.insert(name.clone(), value.clone());
+    for (name, json) in notes {
+        metadata.insert((*name).into(), serde_json::from_str(json).ok()?);
     }
     Some(thoth_core::json::canonical(&body))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-    use thoth_core::EventType;
-
     use super::*;
 
-    fn event(body: &str) -> Event {
-        Event {
-            event_id: "acme:1".into(),
-            session_id: "s".into(),
-            call_id: "c".into(),
-            event_type: EventType::ToolCallPost,
-            body: body.into(),
-            reason: String::new(),
-        }
+    fn annotated(notes: &Notes, body: &str) -> String {
+        let annotated = notes.annotated(body, Written::read(body).as_ref());
+        annotated.unwrap_or_else(|| body.into())
     }
 
     #[test]
     fn notes_are_added_to_the_metadata_and_nothing_else_changes() {
         let notes = Notes::default();
         let plain = r#"{"content":"metadata","metadata":{"risk_score":100000000000000000000}}"#;
-        assert_eq!(notes.annotate(event(plain)).body, plain);
-        notes.set("usage", json!({"fuel": 7}));
+        assert_eq!(annotated(&notes, plain), plain);
+        notes.set("usage", r#"{"fuel":7}"#.into());
         assert_eq!(
-            notes.annotate(event(plain)).body,
+            annotated(&notes, plain),
             r#"{"content":"metadata","metadata":{"risk_score":100000000000000000000,"usage":{"fuel":7}}}"#
         );
     }
@@ -161,7 +158,7 @@ mod tests {
         notes.fact("tool_sha256", r#""ab""#);
         notes.fact("limits", r#"{"fuel":7}"#);
         let plain = r#"{"metadata":{}}"#;
-        assert_eq!(notes.annotate(event(plain)).body, plain);
+        assert_eq!(annotated(&notes, plain), plain);
         assert_eq!(
             notes.take_facts(),
             r#"{"limits":{"fuel":7},"tool_sha256":"ab"}"#
@@ -172,28 +169,25 @@ mod tests {
     #[test]
     fn an_event_that_cannot_be_annotated_stays_as_it_is() {
         let notes = Notes::default();
-        notes.set(
-            "effect",
-            "x".repeat(thoth_core::events::MAX_EVENT_BYTES).into(),
-        );
+        notes.set("effect", "x".repeat(thoth_core::events::MAX_EVENT_BYTES));
         for body in ["", "7", r#"{"metadata":7}"#, r#"{"metadata":{}}"#] {
-            assert_eq!(notes.annotate(event(body)).body, body);
+            assert_eq!(annotated(&notes, body), body);
         }
     }
 
     #[test]
     fn a_note_goes_to_its_place_among_the_names_and_over_an_old_one() {
         let notes = Notes::default();
-        notes.set("effect", json!({"b": 1, "a": "\"}"}));
-        notes.set("usage", json!(7));
-        notes.set("zeal", json!(null));
+        notes.set("effect", r#"{"a":"\"}","b":1}"#.into());
+        notes.set("usage", r#"7"#.into());
+        notes.set("zeal", r#"null"#.into());
         let body = r#"{"a":{"metadata":1},"metadata":{"duration_ms":3,"tool":"},","usage":{"x":"}"}},"z":1}"#;
         assert_eq!(
-            notes.annotate(event(body)).body,
+            annotated(&notes, body),
             r#"{"a":{"metadata":1},"metadata":{"duration_ms":3,"effect":{"a":"\"}","b":1},"tool":"},","usage":7,"zeal":null},"z":1}"#
         );
         assert_eq!(
-            notes.annotate(event(r#"{"metadata":{}}"#)).body,
+            annotated(&notes, r#"{"metadata":{}}"#),
             r#"{"metadata":{"effect":{"a":"\"}","b":1},"usage":7,"zeal":null}}"#
         );
     }
@@ -201,17 +195,14 @@ mod tests {
     #[test]
     fn a_name_in_disguise_does_not_stand_beside_a_note() {
         let notes = Notes::default();
-        notes.set("usage", json!(7));
+        notes.set("usage", r#"7"#.into());
         for body in [
             r#"{"metadata":{"us\u0061ge":1}}"#,
             r#"{"metadata":{"usage":1,"usage":2}}"#,
             r#"{"meta\u0064ata":{"usage":1}}"#,
             r#"{"metadata":{"usage":1},"metadata":{}}"#,
         ] {
-            assert_eq!(
-                notes.annotate(event(body)).body,
-                r#"{"metadata":{"usage":7}}"#
-            );
+            assert_eq!(annotated(&notes, body), r#"{"metadata":{"usage":7}}"#);
         }
     }
 }

@@ -14,6 +14,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use super::claim::Claim;
 use super::egress::{Egress, Service};
 use super::judged;
+use super::members::Written;
 use super::notes::Notes;
 use crate::clock::Clock;
 use crate::outbox::{Note, Recorder};
@@ -102,15 +103,22 @@ impl GovernorState {
     }
 
     /// Keeps an event, and remembers that the call in flight has one.
-    pub(super) async fn append(&mut self, event: Event) -> Result<(), thoth_outbox::AppendError> {
+    pub(super) async fn append(
+        &mut self,
+        mut event: Event,
+    ) -> Result<(), thoth_outbox::AppendError> {
         let active = self.active.as_mut();
         let Some(active) = active.filter(|active| active.call_id == event.call_id) else {
             return self.recorder.append(event, String::new()).await;
         };
-        if let Some(traced) = &active.traced {
-            traced.judged(judged::of(&event));
+        let written = Written::read(&event.body);
+        if let (Some(traced), EventType::ToolCallPost) = (&active.traced, event.event_type) {
+            traced.judged(written.as_ref().map(judged::of).unwrap_or_default());
         }
-        let (event, facts) = (active.notes.annotate(event), active.notes.take_facts());
+        if let Some(annotated) = active.notes.annotated(&event.body, written.as_ref()) {
+            event.body = annotated;
+        }
+        let facts = active.notes.take_facts();
         if event.event_type != EventType::ToolCallPre {
             // Who gives up from here on gives up a call that has this end.
             *lock(&active.last) = Some((event.clone(), facts.clone()));

@@ -142,10 +142,10 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         let mut traces = std::mem::take(&mut self.traces);
         traces.usage.wall = self.begun.elapsed();
-        self.notes.set("usage", traces.usage.to_json());
+        self.notes.set("usage", traces.usage.canonical());
         tracing::debug!(usage = ?traces.usage, "the tool ended");
         if traces.masked {
-            self.notes.set("masked", true.into());
+            self.notes.set("masked", "true".into());
         }
         *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(traces);
     }
