@@ -116,6 +116,8 @@ impl Process {
 
 /// Loads every row once and calls it so many times; a good call follows each.
 async fn play(rounds: usize) -> Told {
+    // As `thoth` has it.
+    rustix::thread::disable_transparent_huge_pages(true).unwrap();
     let mut processes = HashMap::new();
     let mut loaded = Vec::new();
     for row in rows().into_iter().filter(Row::is_for_one_process) {
