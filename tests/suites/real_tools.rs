@@ -181,6 +181,41 @@ fn a_folder_is_read_where_it_is_granted(language: Language) {
     }
 }
 
+/// Hard links: the granted folder shows a name of its own, and the file is somebody else's.
+#[test]
+fn no_key_and_no_log_is_read_under_another_name() {
+    let thoth = Thoth::new(env!("CARGO_BIN_EXE_thoth"));
+    let policy = thoth.file("policy.cedar", POLICY);
+    let call = |arguments: Value| {
+        let call = thoth.call(fetcher(Language::Rust)).arg("read_text");
+        let call = call.arg(arguments.to_string()).arg("--policy").arg(&policy);
+        call.args(["--allow-dir", "docs:/docs:ro"])
+            .args(["--allow-secret", "gh=file:keys/gh"])
+            .run()
+    };
+    std::fs::create_dir(thoth.path("docs")).unwrap();
+    std::fs::create_dir(thoth.path("keys")).unwrap();
+    thoth.file("keys/gh", "canary-of-a-key");
+    thoth.file("docs/own", "text");
+    // The first call makes the log.
+    assert_eq!(call(json!({"path": "/docs/own"})).json(0)["result"], "text");
+    for (private, name) in [
+        (thoth.path("keys/gh"), "docs/key"),
+        (policy.clone(), "docs/policy"),
+        (thoth.state_dir().join("events.db"), "docs/log"),
+    ] {
+        std::fs::hard_link(private, thoth.path(name)).unwrap();
+        let run = call(json!({"path": format!("/{name}")}));
+        assert_eq!(run.json(5)["cause"], "tool_error", "{run}");
+        assert!(!run.to_string().contains("canary-of-a-key"), "{run}");
+    }
+    std::fs::hard_link(thoth.path("docs/own"), thoth.path("docs/twice")).unwrap();
+    assert_eq!(
+        call(json!({"path": "/docs/twice"})).json(0)["result"],
+        "text"
+    );
+}
+
 /// This host keeps `THOTH_*` to itself, so the governor that travels with the tool has nobody to ask,
 /// whatever the host's own policy permits and grants.
 fn wrapped_it_refuses_where_its_governor_has_nobody_to_ask(language: Language) {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use thoth_grants::{Access, FileGrant};
+use thoth_grants::{Access, FileGrant, Private};
 use wasmtime_wasi::filesystem::Dir;
 use wasmtime_wasi::{FsPerms, OpenMode};
 
@@ -13,7 +13,10 @@ use crate::walk;
 
 /// The folders of one tool, each open since the tool was loaded. Clones share them.
 #[derive(Clone, Default)]
-pub struct Folders(Arc<[Folder]>);
+pub struct Folders {
+    all: Arc<[Folder]>,
+    private: Arc<Private>,
+}
 
 pub(crate) struct Folder {
     pub(crate) dir: Dir,
@@ -35,13 +38,15 @@ pub struct Unopened {
 }
 
 impl Folders {
-    /// Opens each folder at the path of its grant. A part of it that has become a symbolic link since
-    /// the grant was read is not followed. Blocks for some system calls a folder.
+    /// Opens each folder at the path of its grant. `private` is what no file in them may turn out to be
+    /// when it is opened; the folders themselves are checked where they are granted. A part of a path that
+    /// has become a symbolic link since the grant was read is not followed. Blocks for some system calls a
+    /// folder.
     ///
     /// # Errors
     ///
     /// [`Unopened`] names the folder.
-    pub fn open(grants: &[FileGrant]) -> Result<Self, Unopened> {
+    pub fn open(grants: &[FileGrant], private: Arc<Private>) -> Result<Self, Unopened> {
         let open = |grant: &FileGrant| {
             let dir = open(&grant.host).map_err(|source| Unopened {
                 path: grant.host.clone(),
@@ -54,15 +59,21 @@ impl Folders {
                 govern: grant.govern,
             })
         };
-        grants.iter().map(open).collect::<Result<_, _>>().map(Self)
+        let all = grants.iter().map(open).collect::<Result<_, _>>()?;
+        Ok(Self { all, private })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Folder> {
-        self.0.iter()
+        self.all.iter()
+    }
+
+    /// What is not the tool's, though a folder may have it under some name.
+    pub(crate) fn private(&self) -> Arc<Private> {
+        Arc::clone(&self.private)
     }
 
     pub(crate) fn get(&self, at: usize) -> Option<&Folder> {
-        self.0.get(at)
+        self.all.get(at)
     }
 }
 
@@ -113,11 +124,13 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let root = root.path().canonicalize().unwrap();
         fs::create_dir_all(root.join("a/b")).unwrap();
-        Folders::open(&[grant(&root.join("a/b"))]).unwrap();
+        Folders::open(&[grant(&root.join("a/b"))], Arc::default()).unwrap();
         fs::rename(root.join("a"), root.join("c")).unwrap();
         symlink("c", root.join("a")).unwrap();
         for path in ["a", "a/b", "c/none"] {
-            let error = Folders::open(&[grant(&root.join(path))]).err().unwrap();
+            let error = Folders::open(&[grant(&root.join(path))], Arc::default())
+                .err()
+                .unwrap();
             assert!(error.to_string().contains(path), "{error}");
             assert!(!error.to_string().contains('\n'), "{error}");
         }
@@ -126,7 +139,10 @@ mod tests {
     #[test]
     fn a_path_from_the_current_folder_is_not_opened() {
         for path in [".", "src", "/../etc", ""] {
-            assert!(Folders::open(&[grant(Path::new(path))]).is_err(), "{path}");
+            assert!(
+                Folders::open(&[grant(Path::new(path))], Arc::default()).is_err(),
+                "{path}"
+            );
         }
     }
 }

@@ -18,9 +18,13 @@
 //!   renames from one granted folder into another (`cross-device`); new symbolic links that are
 //!   absolute or hold `..`; devices, pipes and sockets (`access`).
 //!
-//! What it cannot see: that a file of the folder has another name outside of it (a hard link made by
-//! somebody on the host), and that a disk takes two spellings for one name (`a.md` and `A.MD`): there a
-//! gate has to compare as the disk does.
+//! - **What is private stays so under another name.** A file is compared with what is not the tool's when it
+//!   is opened, by device and inode: a hard link of it in a granted folder does not show it (`access`).
+//!   Nothing of `/proc` and `/sys` is opened, wherever they are mounted.
+//!
+//! What it cannot see: that a file of the folder has another name outside of it, which is no secret of ours;
+//! and that a disk takes two spellings for one name (`a.md` and `A.MD`): there a gate has to compare as the
+//! disk does.
 #![cfg_attr(
     test,
     allow(

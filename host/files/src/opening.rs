@@ -1,13 +1,15 @@
 //! Opening: what the flags ask for, whether that is let through, and what is remembered of it.
 
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 
 use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::Descriptor;
-use wasmtime_wasi::p2::FsResult;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     DescriptorFlags, DescriptorType, ErrorCode, HostDescriptor as _, OpenFlags, PathFlags,
 };
+use wasmtime_wasi::p2::{FsError, FsResult};
 
 use crate::budgets::{Held, Hold};
 use crate::ctx::{FileHandle, Files, FolderHandle, Handle};
@@ -69,6 +71,11 @@ impl Files<'_> {
             self.reserve_name()?;
         }
 
+        // Only what is known to be the tool's is emptied.
+        let empty = truncate && writable;
+        if empty {
+            open_flags &= !OpenFlags::TRUNCATE;
+        }
         let place = self.place(fd, path).await?;
         let (folder, name) = (place.folder(), place.path());
         let opened = self
@@ -76,13 +83,49 @@ impl Files<'_> {
             .open_at(folder, path_flags, name, open_flags, flags)
             .await;
         let opened = self.leave(place, opened)?;
-        match self.keep(&opened, &from, path, writable, hold).await {
+        let kept = match self.is_the_tool_s(&opened, writable).await {
+            Ok(true) if empty => {
+                let emptied = Resource::new_borrow(opened.rep());
+                self.wasi().set_size(emptied, 0).await
+            }
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let refused = Err(ErrorCode::Access.into());
+                self.unless_refused(&from, path, intent, refused).await
+            }
+            Err(error) => Err(error),
+        };
+        let kept = match kept {
+            Ok(()) => self.keep(&opened, &from, path, writable, hold).await,
+            Err(error) => Err(error),
+        };
+        match kept {
             Ok(()) => Ok(opened),
             Err(error) => {
                 self.table.delete(opened)?;
                 Err(error)
             }
         }
+    }
+
+    /// Whether what was opened is not something private under another name, and nothing that the kernel
+    /// shows of processes and of itself, wherever that is mounted.
+    async fn is_the_tool_s(
+        &mut self,
+        opened: &Resource<Descriptor>,
+        writable: bool,
+    ) -> FsResult<bool> {
+        let file = match self.table.get(opened)? {
+            Descriptor::File(file) => Arc::clone(&file.file),
+            Descriptor::Dir(folder) => Arc::clone(&folder.dir),
+        };
+        let private = self.ctx.folders.private();
+        let checked = tokio::task::spawn_blocking(move || {
+            let metadata = file.metadata()?;
+            let given_away = private.is_given_away_by(&metadata, writable);
+            io::Result::Ok(!given_away && !is_of_the_kernel(&file)?)
+        });
+        Ok(checked.await.map_err(FsError::trap)??)
     }
 
     /// Remembers what was opened, if it is a file or a folder.
@@ -123,5 +166,32 @@ impl Files<'_> {
         };
         self.ctx.handles.insert(opened.rep(), handle);
         Ok(())
+    }
+}
+
+/// Whether a file is of `/proc` or `/sys`: those show this process, with its keys and its memory.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn is_of_the_kernel(file: &File) -> io::Result<bool> {
+    /// `SYSFS_MAGIC` of `linux/magic.h`.
+    const SYSFS: rustix::fs::FsWord = 0x6265_6572;
+    let kind = rustix::fs::fstatfs(file)?.f_type;
+    Ok(kind == rustix::fs::PROC_SUPER_MAGIC || kind == SYSFS)
+}
+
+/// Elsewhere neither is needed, and neither can be told by its handle.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn is_of_the_kernel(_: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_shows_is_known_wherever_it_is_mounted() {
+        assert!(is_of_the_kernel(&File::open("/proc/self/environ").unwrap()).unwrap());
+        assert!(is_of_the_kernel(&File::open("/sys").unwrap()).unwrap());
+        assert!(!is_of_the_kernel(&tempfile::tempfile().unwrap()).unwrap());
     }
 }

@@ -10,7 +10,7 @@ impl FileGrant {
     /// from inside of it. What does not exist yet is judged by where it would come to stand.
     ///
     /// Paths are compared once links are resolved, and folders by device and inode as well: a bind
-    /// mount is another name of a folder. Hard links of a file are not found.
+    /// mount is another name of a folder. Hard links of a file are not found here, but when one is opened.
     pub fn exposes(&self, private: &Path) -> bool {
         let Some(private) = resolved(private) else {
             // Where it is cannot be said, so it may be there.
@@ -48,11 +48,15 @@ fn is_ancestor(folder: &Path, path: &Path) -> bool {
 }
 
 #[cfg(unix)]
-fn identity(path: &Path) -> Option<(u64, u64)> {
+pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|found| identity_of(&found))
+}
+
+/// Device and inode: one file or folder, whatever its name.
+#[cfg(unix)]
+pub(crate) fn identity_of(found: &fs::Metadata) -> (u64, u64) {
     use std::os::unix::fs::MetadataExt as _;
-    fs::metadata(path)
-        .ok()
-        .map(|metadata| (metadata.dev(), metadata.ino()))
+    (found.dev(), found.ino())
 }
 
 #[cfg(not(unix))]

@@ -2,8 +2,16 @@
 //! change.
 
 use std::fmt;
+#[cfg(unix)]
+use std::fs::{self, Metadata};
+#[cfg(unix)]
+use std::io::ErrorKind;
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+#[cfg(unix)]
+use crate::exposure::{identity, identity_of};
 use crate::files::FileGrant;
 use crate::secrets::SecretSource;
 
@@ -70,6 +78,27 @@ impl Private {
         }
     }
 
+    /// Adds all of another one's.
+    pub fn merge(&mut self, other: &Self) {
+        self.unseen.extend_from_slice(&other.unseen);
+        self.unchanged.extend_from_slice(&other.unchanged);
+    }
+
+    /// Whether an open file or folder is one of these under another name, as a hard link or mounted in a
+    /// granted folder, or a hard link of a file in one of them. Blocks: a system call for each, and for a
+    /// file with more names than one, a look at all files of the private folders.
+    #[cfg(unix)]
+    pub fn is_given_away_by(&self, opened: &Metadata, writable: bool) -> bool {
+        let is = |path: &PathBuf| identity(path) == Some(identity_of(opened));
+        if self.unseen.iter().any(is) || (writable && self.unchanged.iter().any(is)) {
+            return true;
+        }
+        // What is in a private folder has no path here. Only a file with a second name can be of there.
+        let has_names = opened.is_file() && opened.nlink() > 1;
+        let mut looked_at = 0;
+        has_names && (self.unseen.iter()).any(|folder| holds(folder, opened, &mut looked_at))
+    }
+
     /// The first thing that this folder would give away.
     pub fn exposed_by(&self, folder: &FileGrant) -> Option<Exposed> {
         let exposed = |path: &&Path| folder.exposes(path);
@@ -90,6 +119,31 @@ impl Private {
             changed.find(exposed).map(|path| found(path, true))
         })
     }
+}
+
+/// The most files of private folders that are looked at for one that is opened.
+#[cfg(unix)]
+const LOOKED_AT_MAX: usize = 10_000;
+
+/// Whether a file is in this folder, or in one below it, as far as that can be said.
+#[cfg(unix)]
+fn holds(folder: &Path, file: &Metadata, looked_at: &mut usize) -> bool {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // What is no folder was compared already. Of any other it cannot be said, so it may be there.
+        Err(error) => {
+            return !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
+        }
+    };
+    entries.flatten().any(|entry| {
+        *looked_at += 1;
+        // So many that it cannot be said: then it may be there.
+        *looked_at > LOOKED_AT_MAX
+            || entry.metadata().is_ok_and(|found| match found.is_dir() {
+                true => holds(&entry.path(), file, looked_at),
+                false => identity_of(&found) == identity_of(file),
+            })
+    })
 }
 
 #[cfg(test)]
@@ -119,6 +173,57 @@ mod tests {
         assert_eq!(exposed("rules", Access::ReadOnly), None);
         assert_eq!(exposed("rules", Access::ReadWrite), Some(true));
         assert_eq!(exposed("docs", Access::ReadWrite), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_private_file_is_known_by_any_name() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir_all(at("state/deep")).unwrap();
+        fs::create_dir(at("docs")).unwrap();
+        for file in [
+            "key",
+            "policy",
+            "state/events.db",
+            "state/deep/hold",
+            "docs/a",
+        ] {
+            fs::write(at(file), file).unwrap();
+        }
+        for (file, name) in [
+            ("key", "docs/key"),
+            ("policy", "docs/policy"),
+            ("state/events.db", "docs/events"),
+            ("state/deep/hold", "docs/hold"),
+            ("docs/a", "docs/b"),
+        ] {
+            fs::hard_link(at(file), at(name)).unwrap();
+        }
+        let mut private = Private::default();
+        private.unseen(at("key"));
+        private.unseen(at("not-there-yet"));
+        private.unchanged(at("policy"));
+        let mut all = Private::default();
+        all.unseen(at("state"));
+        all.merge(&private);
+        let given = |name: &str, writable| {
+            let opened = fs::metadata(at(name)).unwrap();
+            all.is_given_away_by(&opened, writable)
+        };
+        for name in [
+            "docs/key",
+            "docs/events",
+            "docs/hold",
+            "state",
+            "state/events.db",
+        ] {
+            assert!(given(name, false), "{name}");
+        }
+        assert!(given("docs/policy", true));
+        for name in ["docs/policy", "docs/a", "docs/b", "docs"] {
+            assert!(!given(name, false), "{name}");
+        }
     }
 
     #[cfg(target_os = "linux")]

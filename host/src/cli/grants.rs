@@ -244,6 +244,7 @@ impl GrantArgs {
                 annotations: configured
                     .map(|tool| tool.annotations.clone())
                     .unwrap_or_default(),
+                private,
             },
             warnings,
             sha256: configured.and_then(|tool| tool.sha256),

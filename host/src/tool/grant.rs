@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use thoth_egress::{Policy, Secrets};
 use thoth_files::Folders;
-use thoth_grants::{Grants, Keep, ToolAnnotations};
+use thoth_grants::{Grants, Keep, Private, ToolAnnotations};
 use thoth_transport::{OneShot, Origin};
 
 use super::Limits;
@@ -28,6 +28,8 @@ pub struct Grant {
     pub prefix: Option<String>,
     /// What clients are told about its tools, besides what they are for.
     pub annotations: ToolAnnotations,
+    /// What no granted folder may give away, besides what the runtime knows of: keys, the configuration.
+    pub private: Private,
 }
 
 impl fmt::Debug for Grant {
@@ -68,6 +70,7 @@ impl Powers {
             secrets,
             prefix: _,
             annotations: _,
+            private,
         } = grant;
         let keeper = Keeper::new(keep, secrets.clone());
         let environment = grants
@@ -75,10 +78,11 @@ impl Powers {
             .iter()
             .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
             .collect();
-        let folders = Folders::open(&grants.files).map_err(|error| Error::Setting {
-            what: "a granted folder".into(),
-            why: error.to_string(),
-        })?;
+        let folders =
+            Folders::open(&grants.files, Arc::new(private)).map_err(|error| Error::Setting {
+                what: "a granted folder".into(),
+                why: error.to_string(),
+            })?;
         let egress = if grants.network.is_empty() {
             None
         } else {

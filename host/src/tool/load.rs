@@ -36,10 +36,11 @@ pub(crate) struct Loader {
 impl Loader {
     /// Compiles and links a component. Blocks for as long as that takes: milliseconds to seconds.
     /// Nothing of it is instantiated, so a provider's tools are not known yet.
-    pub(crate) fn load(&self, name: &str, bytes: &[u8], grant: Grant) -> Result<Tool, Error> {
+    pub(crate) fn load(&self, name: &str, bytes: &[u8], mut grant: Grant) -> Result<Tool, Error> {
         admit(name, bytes)?;
+        grant.private.merge(&self.private);
         let mut folders = grant.grants.files.iter();
-        if let Some(exposed) = folders.find_map(|folder| self.private.exposed_by(folder)) {
+        if let Some(exposed) = folders.find_map(|folder| grant.private.exposed_by(folder)) {
             return Err(Error::Setting {
                 what: "a granted folder".into(),
                 why: exposed.to_string(),

@@ -92,6 +92,7 @@ impl Toolbox {
                     secrets: secrets.clone(),
                     prefix: tool.prefix.clone(),
                     annotations: tool.annotations.clone(),
+                    private: granted.private(),
                 }))
             }),
         }

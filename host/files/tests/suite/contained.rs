@@ -1,9 +1,11 @@
 //! Nothing outside of a granted folder is reached, even where it may be written to.
 
 use std::fs;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use thoth_files::{Budgets, Folders};
+use thoth_grants::Private;
 use wasmtime_wasi::runtime::spawn_blocking;
 
 use crate::stage::{CANARY, Call, Stage};
@@ -257,7 +259,7 @@ async fn a_link_that_is_swapped_in_leads_nowhere() {
 #[tokio::test]
 async fn a_folder_is_the_one_that_was_opened() {
     let stage = Stage::new();
-    let folders = Folders::open(&[stage.grant("docs:/docs:ro")]).unwrap();
+    let folders = Folders::open(&[stage.grant("docs:/docs:ro")], Arc::default()).unwrap();
     fs::rename(stage.path("docs"), stage.path("elsewhere")).unwrap();
     std::os::unix::fs::symlink("outside", stage.path("docs")).unwrap();
     let mut call = Call::new(folders, Budgets::default(), |_| true).await;
@@ -268,6 +270,50 @@ async fn a_folder_is_the_one_that_was_opened() {
         ])
         .await;
     assert_eq!(results, ["no-entry", "ok"]);
+}
+
+#[tokio::test]
+async fn what_is_not_the_tool_s_is_not_opened_under_another_name() {
+    let stage = Stage::new();
+    let canary = stage.path("outside/canary");
+    fs::hard_link(&canary, stage.path("docs/second")).unwrap();
+    fs::hard_link(stage.path("docs/a.md"), stage.path("docs/third")).unwrap();
+    for access in ["ro", "rw", "rw,govern"] {
+        for (seen, may_be_seen) in [(stage.path("outside"), false), (canary.clone(), true)] {
+            let mut private = Private::default();
+            match may_be_seen {
+                true => private.unchanged(seen),
+                false => private.unseen(seen),
+            }
+            let grants = [stage.grant(&format!("docs:/docs:{access}"))];
+            let folders = Folders::open(&grants, Arc::new(private)).unwrap();
+            let mut call = Call::new(folders, Budgets::default(), |_| true).await;
+            let read = call.step("open x /docs second read").await;
+            let expected = if may_be_seen { "ok" } else { "access" };
+            assert_eq!(read, expected, "{access}");
+            assert_eq!(call.step("open own /docs third read").await, "ok");
+            for flags in ["write", "write,truncate", "read,write,truncate,create"] {
+                let wrote = call.step(&format!("open w /docs second {flags}")).await;
+                let expected = if access == "ro" {
+                    "read-only"
+                } else {
+                    "access"
+                };
+                assert_eq!(wrote, expected, "{access} {flags}");
+            }
+            assert_eq!(fs::read_to_string(&canary).unwrap(), CANARY, "{access}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_is_emptied_that_is_the_tool_s() {
+    for access in ["rw", "rw,govern"] {
+        let stage = Stage::new();
+        let mut call = stage.call(&[&format!("out:/out:{access}")]).await;
+        assert_eq!(call.step("open a /out a.md write,truncate").await, "ok");
+        assert_eq!(fs::read_to_string(stage.path("out/a.md")).unwrap(), "");
+    }
 }
 
 #[tokio::test]

@@ -67,7 +67,12 @@ impl Stage {
         allows: impl Fn(&Opening) -> bool + Send + Sync + 'static,
     ) -> Call {
         let grants: Vec<_> = flags.iter().map(|flag| self.grant(flag)).collect();
-        Call::new(Folders::open(&grants).unwrap(), budgets, allows).await
+        Call::new(
+            Folders::open(&grants, Arc::default()).unwrap(),
+            budgets,
+            allows,
+        )
+        .await
     }
 
     /// Everything below a folder of the stage's that a change would show in: names, kinds, rights,
