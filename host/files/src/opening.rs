@@ -71,9 +71,8 @@ impl Files<'_> {
             self.reserve_name()?;
         }
 
-        // Only what is known to be the tool's is emptied.
-        let empty = truncate && writable;
-        if empty {
+        if truncate && writable {
+            // Nothing is emptied before it is known to be the tool's.
             open_flags &= !OpenFlags::TRUNCATE;
         }
         let place = self.place(fd, path).await?;
@@ -83,23 +82,8 @@ impl Files<'_> {
             .open_at(folder, path_flags, name, open_flags, flags)
             .await;
         let opened = self.leave(place, opened)?;
-        let kept = match self.is_the_tool_s(&opened, writable).await {
-            Ok(true) if empty => {
-                let emptied = Resource::new_borrow(opened.rep());
-                self.wasi().set_size(emptied, 0).await
-            }
-            Ok(true) => Ok(()),
-            Ok(false) => {
-                let refused = Err(ErrorCode::Access.into());
-                self.unless_refused(&from, path, intent, refused).await
-            }
-            Err(error) => Err(error),
-        };
-        let kept = match kept {
-            Ok(()) => self.keep(&opened, &from, path, writable, hold).await,
-            Err(error) => Err(error),
-        };
-        match kept {
+        let kept = self.keep(&opened, &from, path, (intent, writable), hold);
+        match kept.await {
             Ok(()) => Ok(opened),
             Err(error) => {
                 self.table.delete(opened)?;
@@ -128,15 +112,23 @@ impl Files<'_> {
         Ok(checked.await.map_err(FsError::trap)??)
     }
 
-    /// Remembers what was opened, if it is a file or a folder.
+    /// Remembers what was opened, if it is a file or a folder and the tool's. Only then is it emptied.
     async fn keep(
         &mut self,
         opened: &Resource<Descriptor>,
         from: &FolderHandle,
         path: &str,
-        writable: bool,
+        (intent, writable): (Intent, bool),
         hold: Hold,
     ) -> FsResult<()> {
+        if !self.is_the_tool_s(opened, writable).await? {
+            let refused = Err(ErrorCode::Access.into());
+            return self.unless_refused(from, path, intent, refused).await;
+        }
+        if intent.truncate && writable {
+            let emptied = Resource::new_borrow(opened.rep());
+            self.wasi().set_size(emptied, 0).await?;
+        }
         let stat = self.wasi().stat(Resource::new_borrow(opened.rep())).await?;
         let hold = Arc::new(hold);
         let at = from.at;
