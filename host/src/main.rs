@@ -37,6 +37,7 @@ fn main() -> ExitCode {
     // The allocator asks for huge pages, and one that holds a single object in use cannot be given back:
     // a server that runs hostile tools keeps twice the memory for a few percent of speed. Where the
     // kernel knows no such pages there is nothing to switch off.
+    #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);
     let args = match cli::Args::try_parse() {
         Ok(args) => args,

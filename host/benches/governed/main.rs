@@ -122,6 +122,7 @@ fn main() -> Result<()> {
         return server::main();
     }
     // As `thoth` has it.
+    #[cfg(target_os = "linux")]
     rustix::thread::disable_transparent_huge_pages(true)?;
     let arguments = Arguments::parse()?;
     // As many workers as processors that this process may run on.

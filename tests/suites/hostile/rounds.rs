@@ -117,6 +117,7 @@ impl Process {
 /// Loads every row once and calls it so many times; a good call follows each.
 async fn play(rounds: usize) -> Told {
     // As `thoth` has it.
+    #[cfg(target_os = "linux")]
     rustix::thread::disable_transparent_huge_pages(true).unwrap();
     let mut processes = HashMap::new();
     let mut loaded = Vec::new();
