@@ -128,21 +128,23 @@ const LOOKED_AT_MAX: usize = 10_000;
 /// Whether a file is in this folder, or in one below it, as far as that can be said.
 #[cfg(unix)]
 fn holds(folder: &Path, file: &Metadata, looked_at: &mut usize) -> bool {
-    let entries = match fs::read_dir(folder) {
+    let mut entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         // What is no folder was compared already. Of any other it cannot be said, so it may be there.
         Err(error) => {
             return !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
         }
     };
-    entries.flatten().any(|entry| {
+    entries.any(|entry| {
         *looked_at += 1;
         // So many that it cannot be said: then it may be there.
         *looked_at > LOOKED_AT_MAX
-            || entry.metadata().is_ok_and(|found| match found.is_dir() {
-                true => holds(&entry.path(), file, looked_at),
-                false => identity_of(&found) == identity_of(file),
-            })
+            || match entry.and_then(|entry| Ok((entry.metadata()?, entry.path()))) {
+                Ok((found, path)) if found.is_dir() => holds(&path, file, looked_at),
+                Ok((found, _)) => identity_of(&found) == identity_of(file),
+                // What is gone by now is not the one that is open.
+                Err(error) => error.kind() != ErrorKind::NotFound,
+            }
     })
 }
 

@@ -42,3 +42,37 @@ impl Drop for Immediate<'_> {
 fn execute(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
     connection.prepare_cached(statement)?.execute([]).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_committed_is_rolled_back_and_the_next_one_begins() {
+        let connection = Connection::open_in_memory().unwrap();
+        execute(&connection, "CREATE TABLE event (seq INTEGER)").unwrap();
+        let count = || -> i64 {
+            let count = "SELECT count(*) FROM event";
+            connection.query_row(count, [], |row| row.get(0)).unwrap()
+        };
+        let insert = |transaction: &Connection| {
+            transaction
+                .execute("INSERT INTO event VALUES (1)", [])
+                .unwrap()
+        };
+        let dropped = Immediate::begin(&connection).unwrap();
+        insert(&dropped);
+        drop(dropped);
+        assert_eq!(count(), 0);
+        for kept in 1..3 {
+            let transaction = Immediate::begin(&connection).unwrap();
+            insert(&transaction);
+            transaction.commit().unwrap();
+            assert_eq!(count(), kept);
+        }
+        let ended = Immediate::begin(&connection).unwrap();
+        execute(&ended, "ROLLBACK").unwrap();
+        assert!(ended.commit().is_err(), "SQLite had ended it");
+        drop(Immediate::begin(&connection).unwrap());
+    }
+}

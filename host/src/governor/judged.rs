@@ -46,5 +46,6 @@ mod tests {
         let bare = r#"{"metadata":{"authorization_decision":"PERHAPS"}}"#;
         let bare = of(&Written::read(bare).unwrap());
         assert_eq!((bare.verdict, bare.code), (None, None));
+        assert!(Written::read("[]").is_none());
     }
 }
