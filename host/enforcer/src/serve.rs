@@ -2,12 +2,10 @@
 
 mod live;
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::num::NonZero;
-use std::pin::pin;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -18,13 +16,8 @@ use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
-use tokio_io_timeout::TimeoutStream;
 
 use self::live::Live;
 use crate::api::ApiError;
@@ -34,28 +27,17 @@ use crate::enforcer::{Enforcer, MAX_BODY};
 /// An answer, or one that goes on.
 type Body = Either<Full<Bytes>, Live>;
 
-/// More connections wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 256;
-const MAX_HEADERS: usize = 64;
-const MAX_HEADER_BYTES: usize = 32 * 1024;
-/// For the head of a request, and for an idle connection.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a client may take to read any of an answer.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request waits for its turn to be decided; clients wait for little longer.
 const TURN_TIMEOUT: Duration = Duration::from_secs(4);
 /// Requests that are read and decided at once, if the machine does not tell its cores.
 const TURNS: usize = 4;
-/// How long requests under way may take once it is to end.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
-/// Before the next try when there are no file descriptors left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves an enforcer on a loopback address until `shutdown` completes.
 ///
-/// At most 256 connections, bodies of 1 MiB, 30 seconds for a request's head and 10 for its body; as many
-/// requests are decided at once as the machine has cores, and others wait for up to 4 seconds. Only
+/// At most 256 connections, of which an idle one makes room for the next; bodies of 1 MiB, 30 seconds for a
+/// request's head and 10 for its body; as many requests are decided at once as the machine has cores, and
+/// others wait for up to 4 seconds. Only
 /// loopback peers are served, and only requests whose `Host` (and `Origin`, if there is one) is a
 /// loopback name: that keeps web pages out that reach this port through a browser.
 ///
@@ -111,91 +93,41 @@ async fn serve_to(
     turns: Semaphore,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let address = listener.local_addr()?;
-    if !is_loopback(address.ip()) {
-        let message = format!("`{address}` is not a loopback address: use 127.0.0.1");
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-    }
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let turns = Arc::new(turns);
     let (stop, stopped) = watch::channel(());
-    let mut connections = JoinSet::new();
-    let mut shutdown = pin!(shutdown);
-    loop {
-        let permit = Arc::clone(&permits);
-        let next = async { (permit.acquire_owned().await, listener.accept().await) };
-        let (permit, accepted) = tokio::select! {
-            next = next => next,
-            () = &mut shutdown => break,
+    let service = move |request| {
+        let served = Served {
+            whom,
+            enforcer: Arc::clone(&enforcer),
+            turns: Arc::clone(&turns),
         };
-        while connections.try_join_next().is_some() {}
-        match accepted {
-            Ok((stream, peer)) if is_loopback(peer.ip()) => {
-                let served = Served {
-                    whom,
-                    enforcer: Arc::clone(&enforcer),
-                    turns: Arc::clone(&turns),
-                };
-                let connection = connection(stream, served, stopped.clone());
-                connections.spawn(async move {
-                    connection.await;
-                    drop(permit);
-                });
-            }
-            Ok((_, peer)) => tracing::warn!(%peer, "refused a peer that is not on loopback"),
-            Err(error) => {
-                tracing::warn!(%error, "could not accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
+        let answer = respond(request, served, stopped.clone());
+        async {
+            answer
+                .await
+                .unwrap_or_else(|error| whole(error.into_response()))
         }
-    }
-    drop(stop);
-    let drained = async { while connections.join_next().await.is_some() {} };
-    // What is left is aborted with the set.
-    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, drained).await;
-    Ok(())
+    };
+    let shutdown = async {
+        shutdown.await;
+        // Streams end with it.
+        drop(stop);
+    };
+    thoth_listen::serve(
+        listener,
+        thoth_listen::Options::default(),
+        service,
+        shutdown,
+    )
+    .await
 }
 
-/// What a connection has to do with.
-#[derive(Clone)]
+/// What a request has to do with.
 struct Served {
     whom: Whom,
     enforcer: Arc<Enforcer>,
     /// Of those who want it to decide.
     turns: Arc<Semaphore>,
-}
-
-async fn connection(stream: TcpStream, served: Served, mut stopped: watch::Receiver<()>) {
-    // Who asks and does not read would keep its place for ever.
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_TIMEOUT));
-    let until = stopped.clone();
-    let service = service_fn(move |request| {
-        let (served, stopped) = (served.clone(), until.clone());
-        async move {
-            let response = respond(request, served, stopped).await;
-            let response = response.unwrap_or_else(|error| whole(error.into_response()));
-            Ok::<_, Infallible>(response)
-        }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(Box::pin(stream)), service);
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        // The sender is dropped, never used.
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
-    }
 }
 
 async fn respond(
@@ -301,10 +233,6 @@ fn is_loopback_authority(text: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host == "[::1]"
         || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-fn is_loopback(address: IpAddr) -> bool {
-    address.to_canonical().is_loopback()
 }
 
 #[cfg(test)]

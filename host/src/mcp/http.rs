@@ -6,7 +6,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,18 +15,11 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use rmcp::model::JsonRpcMessage;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use thoth_enforcer::Secret;
-use tokio::io::Interest;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio_io_timeout::TimeoutStream;
+use tokio::net::TcpListener;
 
 use super::frame::{self, FRAME_MAX, Refused, SAME_ID};
 use super::server::Server;
@@ -39,18 +31,10 @@ const SESSION: &str = "mcp-session-id";
 /// Where MCP is served.
 pub const PATH: &str = "/mcp";
 
-/// More connections wait in the kernel's queue.
-const CONNECTIONS_MAX: usize = 256;
-
 /// Longer than any hold of a policy file, which is 30 days at most: who comes back to one finds the session
 /// in which it was held.
 const IDLE_MAX: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
-const HEADERS_MAX: usize = 64;
-const HEAD_MAX: usize = 32 << 10;
-
-/// For the head of a request, and for an idle connection.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long answers under way may take once it is to end.
@@ -58,9 +42,6 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long an answer may take once its client has left.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// Before the next try when there are no file descriptors left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Who is served over HTTP.
 #[derive(Debug, Clone)]
@@ -103,7 +84,6 @@ struct Door {
     service: Service,
     sessions: Arc<Sessions>,
     token: Secret,
-    write_timeout: Duration,
 }
 
 impl Server {
@@ -111,7 +91,8 @@ impl Server {
     /// hands has a governed session of its own; requests of MCP 2026-07-28, which has no sessions, share
     /// one.
     ///
-    /// At most 256 connections, 256 KiB and 10 s for a body, 30 s for a head.
+    /// At most 256 connections, of which an idle one makes room for the next; 256 KiB and 10 s for a body,
+    /// 30 s for a head.
     ///
     /// # Errors
     /// The token is blank, or the listener is not on a loopback address.
@@ -124,14 +105,9 @@ impl Server {
         http: Http,
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
-        let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidInput, why);
-        let address = listener.local_addr()?;
-        if !address.ip().to_canonical().is_loopback() {
-            let why = format!("`{address}` is not a loopback address: put a TLS proxy in front");
-            return Err(invalid(why));
-        }
         if http.token.is_blank() {
-            return Err(invalid("the token is blank".into()));
+            let why = "the token is blank";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
         let ending = self.for_client(true);
         let gone = ending.gone();
@@ -151,92 +127,23 @@ impl Server {
             service: StreamableHttpService::new(factory, Arc::clone(&manager), config),
             sessions: Arc::new(Sessions::new(manager, http.sessions)),
             token: http.token,
+        });
+        let options = thoth_listen::Options {
             write_timeout: http.write_timeout,
-        });
-        let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let mut connections = JoinSet::new();
-        let mut stop = std::pin::pin!(stop);
-        loop {
-            let permit = Arc::clone(&permits);
-            let next = async { (permit.acquire_owned().await, listener.accept().await) };
-            let (permit, accepted) = tokio::select! {
-                next = next => next,
-                () = &mut stop => break,
-            };
-            while connections.try_join_next().is_some() {}
-            match accepted {
-                Ok((stream, _)) => {
-                    let door = Arc::clone(&door);
-                    connections.spawn(async move {
-                        connection(stream, door).await;
-                        drop(permit);
-                    });
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "could not accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-        drop(guard);
-        // Idle connections do not end by themselves; answers do, for nothing runs any more.
-        let drained = async { while connections.join_next().await.is_some() {} };
-        let _elapsed = tokio::time::timeout(STOP_TIMEOUT, drained).await;
-        Ok(())
-    }
-}
-
-/// Waits until a client has left, and a while longer for what it did not wait for.
-async fn left(stream: &TcpStream) {
-    while let Ok(ready) = stream.ready(Interest::READABLE).await {
-        if ready.is_read_closed() {
-            break;
-        }
-        // Until something new comes.
-        let _seen = stream.try_io(Interest::READABLE, || {
-            Err::<(), _>(io::ErrorKind::WouldBlock.into())
-        });
-    }
-    tokio::time::sleep(GRACE).await;
-}
-
-/// The same connection once more, to watch it.
-fn again(stream: &TcpStream) -> io::Result<TcpStream> {
-    let stream = stream.as_fd().try_clone_to_owned()?;
-    TcpStream::from_std(stream.into())
-}
-
-async fn connection(stream: TcpStream, door: Arc<Door>) {
-    // Who reads no further until an answer is written does not see that nobody waits for it.
-    let watched = match again(&stream) {
-        Ok(watched) => watched,
-        Err(error) => return tracing::warn!(%error, "could not watch a connection"),
-    };
-    // Who asks and does not read would keep its place for ever.
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(door.write_timeout));
-    let stopped = door.service.config.cancellation_token.clone();
-    let service = service_fn(move |request| {
-        let door = Arc::clone(&door);
-        async move { Ok::<_, Infallible>(door.answer(request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(HEAD_MAX)
-        .serve_connection(TokioIo::new(Box::pin(stream)), service);
-    let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        () = stopped.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-        () = left(&watched) => return,
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
+            grace: Some(GRACE),
+            drain: STOP_TIMEOUT,
+            ..thoth_listen::Options::default()
+        };
+        let service = move |request| {
+            let door = Arc::clone(&door);
+            async move { door.answer(request).await }
+        };
+        let stop = async {
+            stop.await;
+            // Answers end then, for nothing runs any more.
+            drop(guard);
+        };
+        thoth_listen::serve(listener, options, service, stop).await
     }
 }
 
