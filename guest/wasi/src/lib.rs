@@ -47,12 +47,15 @@ fn metadata(options: &[&str]) -> Result<Output, Box<dyn Error>> {
 
 /// The manifest of the crate that a package depends on: a lock may hold several versions of it.
 fn manifest<'a>(told: &'a Value, package: &str) -> Option<&'a str> {
-    let packages = told["packages"].as_array()?;
-    let own = packages.iter().find(|found| found["name"] == *package)?;
-    let nodes = told["resolve"]["nodes"].as_array()?;
-    let node = nodes.iter().find(|node| node["id"] == own["id"])?;
-    let used = node["deps"].as_array()?;
-    let used = used.iter().find(|used| used["name"] == *WASI)?;
-    let found = packages.iter().find(|found| found["id"] == used["pkg"])?;
-    found["manifest_path"].as_str()
+    let is = |value: &Value, name: &str, text: &str| value.get(name).is_some_and(|it| it == text);
+    let packages = told.get("packages")?.as_array()?;
+    let own = packages.iter().find(|found| is(found, "name", package))?;
+    let nodes = told.get("resolve")?.get("nodes")?.as_array()?;
+    let node = nodes.iter().find(|node| node.get("id") == own.get("id"))?;
+    let mut used = node.get("deps")?.as_array()?.iter();
+    let used = used.find(|used| is(used, "name", WASI))?.get("pkg")?;
+    let found = packages
+        .iter()
+        .find(|found| found.get("id") == Some(used))?;
+    found.get("manifest_path")?.as_str()
 }
