@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Map, Value, json};
 use thoth_core::events::Local;
 use thoth_core::{
-    Cause, Event, EventType, Retry, Session, Timestamp, ToolCall, ToolFailure, Verdict,
+    Cause, Event, EventType, Hold, Retry, Session, Timestamp, ToolCall, ToolFailure, Verdict,
 };
 use thoth_outbox::{AppendError, Carrier, Outbox, Sent};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::governor::Governors;
+use crate::governor::{Claim, Governors};
 
 /// Keeps events. Cheap to clone.
 #[derive(Clone)]
@@ -131,7 +131,10 @@ impl Recorder {
     /// Keeps a record that nobody is told: of a hold or an approval. Returns once it is durable.
     pub(crate) async fn keep(&self, note: Note) -> Result<(), AppendError> {
         let event = thoth_outbox::Event {
-            id: format!("local:{}", Uuid::new_v4()),
+            id: match note.id {
+                Some(id) => format!("local:{id}"),
+                None => format!("local:{}", Uuid::new_v4()),
+            },
             session_id: note.session_id,
             call_id: note.call_id,
             event_type: note.kind.into(),
@@ -164,6 +167,8 @@ impl Edge {
 
 /// A record that nobody is told.
 pub(crate) struct Note {
+    /// What it is known by; where it is none other's, a random one.
+    id: Option<String>,
     kind: &'static str,
     session_id: String,
     call_id: String,
@@ -191,10 +196,30 @@ impl Note {
             body.retain(|_, value| !value.is_null());
         }
         Self {
+            id: None,
             kind,
             session_id: session.session_id.clone(),
             call_id: call.map(|call| call.call_id.clone()).unwrap_or_default(),
             body,
+        }
+    }
+}
+
+impl Note {
+    /// Of an approval that is about to be used, by `claim`. There is one for a hold of a call: who comes
+    /// second, in whatever process, cannot keep another one.
+    pub(crate) fn approval(
+        session: &Session,
+        call: &ToolCall,
+        hold: &Hold,
+        claim: Option<&Claim>,
+    ) -> Self {
+        let key = json!([session.session_id, call.call_id, hold.token]);
+        let id = thoth_core::json::digest(&thoth_core::json::canonical(&key));
+        let told = json!({"digest": hold.digest, "use_sha256": claim.map(Claim::digest)});
+        Self {
+            id: Some(format!("approval:{id}")),
+            ..Self::new("APPROVAL", session, Some(call), told)
         }
     }
 }

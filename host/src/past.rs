@@ -9,7 +9,7 @@ use thoth_core::Session as Scope;
 use thoth_outbox::{Archive, Entry};
 
 use crate::budget::Sums;
-use crate::session::HISTORY;
+use crate::session::remember;
 
 /// A session's history and what it used.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,8 @@ impl Past {
     /// The log cannot be read, has no such session, or it is somebody else's.
     pub(crate) fn read(archive: &Archive, scope: &Scope) -> Result<Self, String> {
         let mut past = Self::default();
+        // Calls that are not known to have ended, and so may have run.
+        let mut open: Vec<(String, String)> = Vec::new();
         let mut known = false;
         let mut foreign = None;
         archive
@@ -36,7 +38,7 @@ impl Past {
                     known = true;
                     foreign = stranger(&body, scope);
                 }
-                past.take(&entry, &body);
+                past.take(&entry, &body, &mut open);
                 match foreign {
                     Some(_) => ControlFlow::Break(()),
                     None => ControlFlow::Continue(()),
@@ -45,27 +47,36 @@ impl Past {
             .map_err(|error| error.to_string())?;
         match foreign {
             Some(why) => Err(why),
-            None if known => Ok(past),
+            None if known => {
+                for (_, tool) in open {
+                    remember(&mut past.history, &tool);
+                }
+                Ok(past)
+            }
             None => Err(format!("the log has no session `{}`", scope.session_id)),
         }
     }
 
-    fn take(&mut self, entry: &Entry, body: &Value) {
+    fn take(&mut self, entry: &Entry, body: &Value, open: &mut Vec<(String, String)>) {
         let metadata = |name: &str| body.get("metadata")?.get(name);
+        let tool = body.get("tool_name").and_then(Value::as_str);
+        let tool = tool.filter(|tool| !tool.starts_with("effect:"));
         if metadata("effect").is_some() {
             return;
         }
-        match entry.event.event_type.as_str() {
+        let (kind, call) = (&*entry.event.event_type, &*entry.event.call_id);
+        open.retain(|(other, _)| other != call);
+        if let ("TOOL_CALL_PRE" | "APPROVAL", Some(tool)) = (kind, tool) {
+            open.push((call.into(), tool.into()));
+        }
+        match kind {
             "TOOL_CALL_PRE" => self.spent.calls = self.spent.calls.saturating_add(1),
             "TOOL_CALL_POST" => {
                 let failure = metadata("tool_failure_cause").and_then(Value::as_str);
-                if let Some(tool) = body.get("tool_name").and_then(Value::as_str)
+                if let Some(tool) = tool
                     && !matches!(failure, Some("unknown_tool" | "invalid_arguments"))
                 {
-                    self.history.push_back(tool.into());
-                    if self.history.len() > HISTORY {
-                        self.history.pop_front();
-                    }
+                    remember(&mut self.history, tool);
                 }
                 let usage = |name: &str| metadata("usage")?.get(name)?.as_u64().or(Some(0));
                 let wall = Duration::from_micros(usage("wall_us").unwrap_or(0));

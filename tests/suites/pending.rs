@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use thoth_enforcer::{ApprovalStatus, Resolution, Store};
 use thoth_host::{Identity, Jail, Outcome, Runtime, Session};
-use thoth_tests::{Thoth, tool};
+use thoth_tests::{Answer, Faultd, Thoth, tool};
 
 const CALLS: usize = 1000;
 const MEMORY_MAX: u64 = 64 * 1024;
@@ -231,4 +231,35 @@ fn a_held_call_is_picked_up_by_the_next_process_once_and_as_it_was_held() {
     assert_eq!(ran["call_id"], held["call_id"]);
     let replayed = again("a", "s-1", token);
     assert!(replayed.error(2).contains("has ended"), "{replayed}");
+}
+
+/// An enforcer that knows no claims tells everybody that a hold is approved.
+#[test]
+fn of_processes_that_come_back_to_one_approval_at_once_one_runs_the_call() {
+    let thoth = Thoth::new(env!("CARGO_BIN_EXE_thoth"));
+    let service = Faultd::start();
+    service.enforce(Answer::step_up("hold-7"));
+    let canary = tool("canary");
+    let sing = |more: &[&str]| {
+        let call = thoth.call(&canary).args(["sing", r#"{"note":"a"}"#]);
+        let call = call.arg("--enforcer-url").arg(service.url());
+        call.args(["--wait", "0s", "--session-id", "s-1"])
+            .args(more)
+            .run()
+    };
+    let _held = sing(&[]).json(4);
+    service.hold(Answer::resolved("hold-7", "ALLOW"));
+    let runs: Vec<_> = std::thread::scope(|scope| {
+        let again = || sing(&["--resume", "--hold", "hold-7"]);
+        let runs: Vec<_> = (0..6).map(|_| scope.spawn(again)).collect();
+        runs.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    let sang = runs.iter().filter(|run| run.stdout.contains("canary-sang"));
+    assert_eq!(sang.count(), 1, "{runs:#?}");
+    for run in runs
+        .iter()
+        .filter(|run| !run.stdout.contains("canary-sang"))
+    {
+        assert!(run.to_string().contains("for one run"), "{run}");
+    }
 }

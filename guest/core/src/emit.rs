@@ -58,7 +58,8 @@ pub(crate) fn send<P: Outside>(
         },
         status: Some(status),
         retry: match status {
-            400 | 413 | 422 => Retry::Never,
+            // About what the events say: the others of the batch must not wait for ever.
+            400 | 406 | 409 | 413 | 415 | 422 | 431 | 451 => Retry::Never,
             // Also where somebody must act first, a key for instance: no event is lost for that.
             _ => Retry::Later,
         },

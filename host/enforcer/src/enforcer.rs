@@ -158,26 +158,10 @@ impl Enforcer {
     fn answer_to(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, ApiError> {
         let (headers, body) = (request.headers(), request.body());
         let route = Route::find(request.method(), request.uri().path())?;
-        let has_page = self.page.is_some();
-        if route.is_a_page(headers) && has_page {
+        if route.is_a_page(headers) && self.page.is_some() {
             return Ok(page::PAGE.response());
         }
-        let key = self.options.api_key.as_ref();
-        match route.is_for() {
-            Audience::Everybody if !has_page => {
-                return Err(ApiError::not_found("there is no such endpoint"));
-            }
-            Audience::Everybody => {}
-            Audience::Agents => auth::agent(headers, key)?,
-            Audience::Approvers => self.require_approver(headers)?,
-            Audience::Openers => {
-                let page = self.page.as_ref();
-                if !page.is_some_and(|page| auth::offers(headers, |key| page.sessions.is_link(key)))
-                {
-                    self.require_approver(headers)?;
-                }
-            }
-        }
+        self.admit(&route, headers)?;
         if request.method() == Method::POST {
             require_json(headers)?;
         }
@@ -203,6 +187,29 @@ impl Enforcer {
             Route::Session => self.open_session(),
             // The carrier serves it, as it never ends.
             Route::Live => Err(ApiError::not_found("only a server has a live stream")),
+        }
+    }
+
+    /// Checks that whoever asks may ask this.
+    pub(crate) fn admit(&self, route: &Route, headers: &HeaderMap) -> Result<(), ApiError> {
+        let page = self.page.as_ref();
+        if route.is_a_page(headers) && page.is_some() {
+            return Ok(());
+        }
+        match route.is_for() {
+            Audience::Everybody if page.is_none() => {
+                Err(ApiError::not_found("there is no such endpoint"))
+            }
+            Audience::Everybody => Ok(()),
+            Audience::Agents => auth::agent(headers, self.options.api_key.as_ref()),
+            Audience::Approvers => self.require_approver(headers),
+            Audience::Openers => {
+                let opens = |page: &Page| auth::offers(headers, |key| page.sessions.is_link(key));
+                match page.is_some_and(opens) {
+                    true => Ok(()),
+                    false => self.require_approver(headers),
+                }
+            }
         }
     }
 
@@ -263,18 +270,29 @@ impl Page {
     }
 }
 
-/// A web page can send text or forms to loopback without asking, but not JSON.
+/// A web page can send text or forms to loopback without asking, but not JSON. JSON is UTF-8 (RFC 8259,
+/// section 8.1), so another charset means that somebody would read other characters.
 fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let media_type = types
         .next()
         .filter(|_| types.next().is_none())
         .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
         .unwrap_or_default();
-    if !media_type.trim().eq_ignore_ascii_case("application/json") {
+    let mut parts = media_type.split(';').map(str::trim);
+    let is_json = parts
+        .next()
+        .is_some_and(|name| name.eq_ignore_ascii_case("application/json"));
+    let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
+            let charset = charset.trim().trim_matches('"');
+            charset.eq_ignore_ascii_case("utf-8")
+        }
+        Some(_) | None => true,
+    });
+    if !is_json || !is_utf8 {
         return Err(ApiError::media_type(
-            "send the body as `Content-Type: application/json`",
+            "send the body as `Content-Type: application/json`, in UTF-8",
         ));
     }
     if headers.contains_key(CONTENT_ENCODING) {

@@ -28,9 +28,22 @@ pub(crate) enum Unreadable {
 
 /// Reads one JSON value and nothing after it. Nesting deeper than 127 levels is refused by the parser.
 pub(crate) fn parse(text: &[u8]) -> Result<Value, Unreadable> {
+    read(text, true)
+}
+
+/// As [`parse`], for what nobody decides by: integers of 64 bits come as they are.
+pub(crate) fn parse_told(text: &[u8]) -> Result<Value, Unreadable> {
+    read(text, false)
+}
+
+fn read(text: &[u8], exact: bool) -> Result<Value, Unreadable> {
     let mut left = MAX_VALUES;
     let mut reader = serde_json::Deserializer::from_slice(text);
-    let read = Strict(&mut left).deserialize(&mut reader);
+    let strict = Strict {
+        left: &mut left,
+        exact,
+    };
+    let read = strict.deserialize(&mut reader);
     match read.and_then(|value| reader.end().map(|()| value)) {
         Ok(value) => Ok(value),
         Err(_) if left == 0 => Err(Unreadable::TooMany),
@@ -38,15 +51,30 @@ pub(crate) fn parse(text: &[u8]) -> Result<Value, Unreadable> {
     }
 }
 
-/// Reads a value without an object that has a name twice; counts down how many values may come yet.
-struct Strict<'a>(&'a mut usize);
+/// Reads a value without an object that has a name twice.
+struct Strict<'a> {
+    /// How many values may come yet.
+    left: &'a mut usize,
+    /// Whether each integer must be one that a double holds.
+    exact: bool,
+}
+
+impl Strict<'_> {
+    /// The same for a value inside this one.
+    fn inside(&mut self) -> Strict<'_> {
+        Strict {
+            left: &mut *self.left,
+            exact: self.exact,
+        }
+    }
+}
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        let left = self.0.checked_sub(1);
-        *self.0 = left.ok_or_else(|| D::Error::custom("too many values"))?;
+        let left = self.left.checked_sub(1);
+        *self.left = left.ok_or_else(|| D::Error::custom("too many values"))?;
         deserializer.deserialize_any(self)
     }
 }
@@ -67,12 +95,16 @@ impl<'de> Visitor<'de> for Strict<'_> {
     }
 
     fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        exact(i128::from(value), value as f64)?;
+        if self.exact {
+            exact(i128::from(value), value as f64)?;
+        }
         Ok(Value::Number(value.into()))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        exact(i128::from(value), value as f64)?;
+        if self.exact {
+            exact(i128::from(value), value as f64)?;
+        }
         Ok(Value::Number(value.into()))
     }
 
@@ -87,18 +119,18 @@ impl<'de> Visitor<'de> for Strict<'_> {
         Ok(Value::String(text.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<Value, A::Error> {
         let mut array = Vec::new();
-        while let Some(item) = items.next_element_seed(Strict(&mut *self.0))? {
+        while let Some(item) = items.next_element_seed(self.inside())? {
             array.push(item);
         }
         Ok(Value::Array(array))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(name) = members.next_key::<String>()? {
-            let value = members.next_value_seed(Strict(&mut *self.0))?;
+            let value = members.next_value_seed(self.inside())?;
             if object.contains_key(&name) {
                 return Err(A::Error::custom(format!("the name `{name}` comes twice")));
             }
@@ -121,7 +153,7 @@ fn exact<E: Error>(integer: i128, double: f64) -> Result<(), E> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_VALUES, Unreadable, parse};
+    use super::{MAX_VALUES, Unreadable, parse, parse_told};
 
     #[test]
     fn what_parsers_read_differently_is_refused() {
@@ -152,6 +184,19 @@ mod tests {
         assert!(matches!(more, Err(Unreadable::TooMany)), "{more:?}");
         let nested = format!(r#"{{"a":{}}}"#, items(MAX_VALUES));
         assert!(matches!(parse(nested.as_bytes()), Err(Unreadable::TooMany)));
+    }
+
+    #[test]
+    fn what_is_only_told_keeps_its_integers() {
+        for text in [
+            "9007199254740993",
+            "-9223372036854775807",
+            "18446744073709551615",
+        ] {
+            assert!(parse(text.as_bytes()).is_err());
+            assert_eq!(parse_told(text.as_bytes()).unwrap().to_string(), text);
+        }
+        assert!(parse_told(br#"{"a":1,"a":2}"#).is_err());
     }
 
     #[test]

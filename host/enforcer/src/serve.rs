@@ -15,7 +15,7 @@ use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use thoth_listen::Heard;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
@@ -131,7 +131,7 @@ struct Served {
 }
 
 async fn respond(
-    request: Request<Incoming>,
+    request: Request<Heard>,
     Served {
         whom,
         enforcer,
@@ -154,6 +154,10 @@ async fn respond(
     if route == Some(Route::Live) {
         enforcer.require_approver(&head.headers)?;
         return Ok(live::response(enforcer, stopped)?.map(Either::Right));
+    }
+    // Whoever has no key is not listened to any further.
+    if let Some(route) = &route {
+        enforcer.admit(route, &head.headers)?;
     }
     let body = Limited::new(body, MAX_BODY).collect();
     let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {

@@ -1,16 +1,16 @@
 //! HTTP/1.1 on loopback, for clients of which none has to be trusted: bounded connections, heads and times,
 //! and an end that lets answers under way finish.
 //!
-//! A connection without a request costs its client nothing, so nobody has a right to one: where there are as
-//! many as there may be, a new one takes the place of the one that has been idle for longest.
+//! A connection without a whole request costs its client nothing, so nobody has a right to one: where there are
+//! as many as there may be, a new one takes the place of the one that has been idle for longest.
 
 #![cfg_attr(
     test,
     allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
 )]
 
+mod body;
 mod places;
-mod told;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -34,8 +34,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutStream;
 
+pub use crate::body::Heard;
+use crate::body::Told;
 use crate::places::{Place, Places};
-use crate::told::Told;
 
 const HEADERS_MAX: usize = 64;
 const HEAD_MAX: usize = 32 << 10;
@@ -87,7 +88,7 @@ pub async fn serve<S, F, B>(
     stop: impl Future<Output = ()>,
 ) -> io::Result<()>
 where
-    S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    S: Fn(Request<Heard>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -145,7 +146,7 @@ async fn connection<S, F, B>(
     service: S,
     mut ended: watch::Receiver<()>,
 ) where
-    S: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    S: Fn(Request<Heard>) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -160,18 +161,15 @@ async fn connection<S, F, B>(
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(options.write_timeout));
     let own = Arc::clone(&place);
-    let service = service_fn(move |request| {
-        let (busy, answer) = (own.begin(), service(request));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (head, body) = request.into_parts();
+        let (body, under_way) = Heard::new(body, Arc::clone(&own));
+        let answer = service(Request::from_parts(head, body));
         async move {
-            let Some(busy) = busy else {
-                // The connection is about to end, and nobody has looked at the request.
-                return pending().await;
-            };
-            let answer = answer.await.map(|body| Told {
+            Ok::<_, Infallible>(answer.await.map(|body| Told {
                 body,
-                _until_then: busy,
-            });
-            Ok::<_, Infallible>(answer)
+                _until_then: under_way,
+            }))
         }
     });
     let connection = http1::Builder::new()

@@ -1,6 +1,6 @@
 //! Facts about connections that compete for places.
 
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
 
@@ -14,10 +14,12 @@ async fn served() -> (std::net::SocketAddr, Arc<Semaphore>, JoinSet<()>) {
     let address = listener.local_addr().unwrap();
     let slow = Arc::new(Semaphore::new(0));
     let permits = Arc::clone(&slow);
-    let service = move |request: Request<Incoming>| {
+    let service = move |request: Request<Heard>| {
         let permits = Arc::clone(&permits);
         async move {
-            if request.uri().path() == "/slow" {
+            let (head, body) = request.into_parts();
+            let _body = body.collect().await;
+            if head.uri.path() == "/slow" {
                 permits.acquire().await.unwrap().forget();
             }
             Response::new(Full::new(Bytes::from_static(b"done")))
@@ -46,10 +48,15 @@ async fn answered(stream: &mut TcpStream) {
 async fn clients_that_say_nothing_keep_nobody_out() {
     let (address, _slow, _server) = served().await;
     let mut silent = Vec::new();
-    for _ in 0..8 {
+    // Half a head is as little as none, and so is half a body.
+    let half: [&[u8]; 3] = [
+        b"",
+        b"GET / HTTP/1.1\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx",
+    ];
+    for said in half.into_iter().cycle().take(9) {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        // Half a head is as little as none.
-        stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        stream.write_all(said).await.unwrap();
         silent.push(stream);
     }
     let mut client = TcpStream::connect(address).await.unwrap();
@@ -64,7 +71,7 @@ async fn clients_that_say_nothing_keep_nobody_out() {
 async fn a_connection_whose_request_is_under_way_keeps_its_place() {
     let (address, slow, _server) = served().await;
     let mut busy = TcpStream::connect(address).await.unwrap();
-    busy.write_all(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    busy.write_all(b"POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx")
         .await
         .unwrap();
     for _ in 0..4 {
@@ -79,7 +86,7 @@ async fn a_connection_whose_request_is_under_way_keeps_its_place() {
 #[tokio::test]
 async fn an_address_that_others_can_reach_is_refused() {
     let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
-    let service = |_: Request<Incoming>| async { Response::new(Full::<Bytes>::default()) };
+    let service = |_: Request<Heard>| async { Response::new(Full::<Bytes>::default()) };
     let error = serve(listener, Options::default(), service, pending()).await;
     assert_eq!(error.unwrap_err().kind(), io::ErrorKind::InvalidInput);
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use super::approvals::local_user;
 use super::approver;
-use super::settings::StateArgs;
+use super::settings::{StateArgs, key_text};
 use super::stopped::stopped;
 use super::{Exit, Usage};
 
@@ -76,16 +76,7 @@ async fn serve(args: Serve) -> Result<Exit> {
     let state = args.state.dir(&args.state.config.read()?.settings)?;
     thoth_host::prepare_state_dir(&state)?;
     let store = Store::open(&state.join("enforcer.db"))?;
-    let key = match &args.api_key_file {
-        Some(file) => Some(
-            std::fs::read_to_string(file)
-                .with_context(|| format!("cannot read the API key from `{}`", file.display()))?,
-        ),
-        None => std::env::var("THOTH_API_KEY").ok(),
-    };
-    let key = key
-        .map(|key| key.trim().to_owned())
-        .filter(|key| !key.is_empty());
+    let key = api_key(args.api_key_file.as_deref())?;
     if key.is_none() {
         say!(
             "thoth: no API key is set (THOTH_API_KEY, `--api-key-file`): any local program may ask"
@@ -101,7 +92,7 @@ async fn serve(args: Serve) -> Result<Exit> {
     })?;
     let url = format!("http://{}", listener.local_addr()?);
     let options = Options {
-        api_key: key.as_deref().map(Secret::new),
+        api_key: key,
         approver_token: Some(Secret::new(&token)),
         base_url: Some(url.clone()),
         approver: Some(local_user()),
@@ -120,6 +111,31 @@ async fn serve(args: Serve) -> Result<Exit> {
     writeln!(stdout, "{url}").and_then(|()| stdout.flush())?;
     thoth_enforcer::serve(listener, enforcer, stopped()).await?;
     Ok(Exit::Completed)
+}
+
+/// The key that callers must send, if one is asked for. One that is asked for and blank is an error: it must
+/// not become none.
+fn api_key(file: Option<&Path>) -> Result<Option<Secret>> {
+    let (what, text) = match file {
+        Some(file) => ("the API key file", key_text(file)?),
+        None => match std::env::var_os("THOTH_API_KEY") {
+            None => return Ok(None),
+            Some(key) if key.is_empty() => return Ok(None),
+            Some(key) => {
+                let key = key.into_string();
+                let key = key.map_err(|_| Usage("THOTH_API_KEY is not UTF-8".into()))?;
+                ("THOTH_API_KEY", key)
+            }
+        },
+    };
+    let key = Secret::new(text.trim());
+    if key.is_blank() {
+        return Err(Usage(format!(
+            "{what} is blank: put the key there, or leave it out"
+        ))
+        .into());
+    }
+    Ok(Some(key))
 }
 
 fn check(args: &Check) -> Result<Exit> {

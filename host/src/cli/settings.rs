@@ -175,11 +175,16 @@ impl PolicyArgs {
 const KEY_FILE_MAX: u64 = 64 << 10;
 
 fn key_file(file: &Path) -> Result<Secret> {
+    secret("the API key file", key_text(file)?.trim())
+}
+
+/// What stands in a file for a key.
+pub(super) fn key_text(file: &Path) -> Result<String> {
     let mut text = String::new();
     File::open(file)
         .and_then(|opened| opened.take(KEY_FILE_MAX).read_to_string(&mut text))
         .with_context(|| format!("cannot read the API key from `{}`", file.display()))?;
-    secret("the API key file", text.trim())
+    Ok(text)
 }
 
 fn secret(what: &str, text: &str) -> Result<Secret> {

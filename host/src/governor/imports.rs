@@ -78,7 +78,14 @@ impl tool::Host for GovernorState {
                 }
                 Err(error) => Err(ToolFailure {
                     cause: FailureCause::HostFault,
-                    message: format!("nothing ran, since the approval cannot be recorded: {error}"),
+                    message: match error {
+                        AppendError::Conflict(_) => {
+                            "nothing ran: an approval is for one run, and this one is used".into()
+                        }
+                        error => {
+                            format!("nothing ran, since the approval cannot be recorded: {error}")
+                        }
+                    },
                     error: None,
                 }),
             },

@@ -159,9 +159,9 @@ impl Governors {
         hold: &Hold,
         dispatch: Dispatch,
     ) -> Outcome {
+        let approval = Note::approval(session, call, hold, dispatch.claim.as_ref());
         let mut active = Active::new(session, call, dispatch, true);
-        let told = json!({"digest": hold.digest});
-        active.approval = Some(Note::new("APPROVAL", session, Some(call), told));
+        active.approval = Some(approval);
         let unfinished = Unfinished::new(&self.recorder, session, call, &active);
         let (wit_session, wit_call, wit_hold) = (
             convert::session(session),

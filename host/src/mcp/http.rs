@@ -14,11 +14,11 @@ use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use rmcp::model::JsonRpcMessage;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 use thoth_enforcer::Secret;
+use thoth_listen::Heard;
 use tokio::net::TcpListener;
 
 use super::frame::{self, FRAME_MAX, Refused, SAME_ID};
@@ -148,7 +148,7 @@ impl Server {
 }
 
 impl Door {
-    async fn answer(&self, request: Request<Incoming>) -> Answer {
+    async fn answer(&self, request: Request<Heard>) -> Answer {
         if !self.knows(request.headers()) {
             let mut answer = plain(StatusCode::UNAUTHORIZED, "a bearer token is needed");
             let scheme = http::HeaderValue::from_static("Bearer");

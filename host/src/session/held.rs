@@ -19,8 +19,7 @@ impl Session {
     /// once about it, as [`Self::resume`] does. Tool and arguments must be those that were held, and so
     /// is the call's id, whatever the options say.
     ///
-    /// An enforcer that knows claims, as the embedded one does, gives an approval to one process only;
-    /// with another one, two processes must not pick up the same call at the same time.
+    /// Of processes that pick up one call at the same time one runs it: the log keeps one use of an approval.
     ///
     /// # Errors
     /// As [`Self::call`], and if the log has no such hold, it is for another call, or that has ended.

@@ -358,10 +358,7 @@ impl Session {
     /// Notes in the history that a tool ran.
     fn remember(&self, tool: &str) {
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        history.push_back(tool.to_owned());
-        while history.len() > HISTORY {
-            history.pop_front();
-        }
+        remember(&mut history, tool);
     }
 
     /// The session as it is now, with its history and the call's trace.
@@ -372,6 +369,14 @@ impl Session {
             scope.metadata = parent.within(scope.metadata);
         }
         Arc::new(scope)
+    }
+}
+
+/// Adds to a history, which keeps the last [`HISTORY`].
+pub(crate) fn remember(history: &mut VecDeque<String>, tool: &str) {
+    history.push_back(tool.to_owned());
+    if history.len() > HISTORY {
+        history.pop_front();
     }
 }
 

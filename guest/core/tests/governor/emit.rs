@@ -43,6 +43,8 @@ fn each_answer_says_whether_to_try_again() {
     for (status, retry) in [
         (400, Retry::Never),
         (413, Retry::Never),
+        (409, Retry::Never),
+        (415, Retry::Never),
         (422, Retry::Never),
         (401, Retry::Later),
         (403, Retry::Later),

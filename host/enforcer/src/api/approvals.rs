@@ -45,11 +45,11 @@ impl Enforcer {
         let per_page = query.number("per_page", PER_PAGE)?.min(MAX_PER_PAGE);
         let skipped = (query.number("page", 1)? - 1).saturating_mul(per_page);
 
-        let mut approvals = self.store().approvals(status.transpose()?)?;
-        approvals.retain(|approval| approval.tenant_id == tenant);
-        let total = approvals.len();
-        let page = approvals.iter().skip(skipped).take(per_page);
-        let data: Vec<Value> = page.map(row).collect();
+        let status = status.transpose()?;
+        let (page, total) = self
+            .store()
+            .page_of_approvals(tenant, status, skipped, per_page)?;
+        let data: Vec<Value> = page.iter().map(row).collect();
         Ok(reply(
             StatusCode::OK,
             &json!({"data": data, "total": total}),

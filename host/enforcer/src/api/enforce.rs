@@ -13,6 +13,11 @@ use crate::enforcer::Enforcer;
 use crate::policy::{Decision, Verdict};
 use crate::store::{NewHold, NewViolation, StoreError, random_hex};
 
+/// The most holds that wait at a time: as many as the page looks through.
+const WAITING_MAX: u64 = 2_000;
+/// The longest arguments of one, in bytes of canonical JSON: as long as a governor lets through.
+const HELD_BYTES_MAX: usize = thoth_core::json::MAX_BYTES;
+
 impl Enforcer {
     pub(crate) fn enforce(
         &self,
@@ -23,7 +28,7 @@ impl Enforcer {
         let mut call = Call::from_json(&body(bytes)?)?;
         call.component = announced(headers)?;
         let verdict = if self.serves_tenant(&call.tenant_id) {
-            self.policy().decide(&call)
+            self.bounded(&call, self.policy().decide(&call))
         } else {
             Verdict::block("tenant_mismatch", "this enforcer serves another tenant")
         };
@@ -43,6 +48,27 @@ impl Enforcer {
         let latency = (started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         answer.insert("latency_ms".to_owned(), latency.into());
         Ok(reply(StatusCode::OK, &Value::Object(answer)))
+    }
+
+    /// A verdict, or the block that comes of more holds, or larger ones, than people can decide about: an
+    /// agent must not fill the store with them.
+    fn bounded(&self, call: &Call, verdict: Verdict) -> Verdict {
+        if !matches!(verdict.decision, Decision::StepUp { .. }) {
+            return verdict;
+        }
+        let length = thoth_core::json::canonical(&Value::Object(call.arguments.clone())).len();
+        if length > HELD_BYTES_MAX {
+            let why = format!("arguments of more than {HELD_BYTES_MAX} bytes cannot be approved");
+            return Verdict::block("arguments_too_large", why);
+        }
+        match self.store().waiting() {
+            Ok(waiting) if waiting >= WAITING_MAX => {
+                let why = format!("{waiting} calls wait for an approval: decide about some first");
+                Verdict::block("too_many_holds", why)
+            }
+            // A store that fails says so when the hold is to be kept.
+            Ok(_) | Err(_) => verdict,
+        }
     }
 
     /// Words the answer, after what a client may come back for is kept: a hold, or a violation to be

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::{ApiError, body, reply};
+use super::{ApiError, reply};
 use crate::call::Fields;
 use crate::enforcer::Enforcer;
 use crate::store::StoredEvent;
@@ -15,7 +15,8 @@ const MAX_EVENTS: usize = 1000;
 impl Enforcer {
     /// Takes `[…]` or `{"events": […]}`, all of it or nothing.
     pub(crate) fn events(&self, bytes: &[u8]) -> Result<Response<Bytes>, ApiError> {
-        let events = match body(bytes)? {
+        // A batch that is refused is lost, and a number of 64 bits in one event is no reason for that.
+        let events = match crate::json::parse_told(bytes)? {
             Value::Array(events) => events,
             Value::Object(mut envelope) => match envelope.remove("events") {
                 Some(Value::Array(events)) => events,
@@ -59,15 +60,18 @@ impl Enforcer {
         let given_id = fields.text("event_id")?.filter(|id| !id.is_empty());
         let session_id = fields.required_text("session_id")?;
         let event_type = fields.required_text("event_type")?;
-        let body = thoth_core::json::canonical(&Value::Object(event));
+        let event = Value::Object(event);
+        // The same event sent again has the same canonical text, so this id tells repetitions as well.
+        let by_content = || {
+            let canonical = thoth_core::json::canonical(&event);
+            format!("sha256:{}", thoth_core::json::digest(&canonical))
+        };
         Ok(StoredEvent {
-            // The same event sent again has the same text, so this id tells repetitions as well.
-            event_id: given_id
-                .unwrap_or_else(|| format!("sha256:{}", thoth_core::json::digest(&body))),
+            event_id: given_id.unwrap_or_else(by_content),
             tenant_id,
             session_id,
             event_type,
-            body,
+            body: event.to_string(),
         })
     }
 }

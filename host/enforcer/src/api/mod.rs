@@ -169,8 +169,14 @@ pub(crate) fn reply(status: StatusCode, body: &Value) -> Response<Bytes> {
 
 /// Reads a body.
 pub(crate) fn body(bytes: &[u8]) -> Result<Value, ApiError> {
-    crate::json::parse(bytes).map_err(|unreadable| match unreadable {
-        Unreadable::Json(_) => ApiError::invalid(unreadable.to_string()),
-        Unreadable::TooMany => ApiError::too_much(unreadable.to_string()),
-    })
+    Ok(crate::json::parse(bytes)?)
+}
+
+impl From<Unreadable> for ApiError {
+    fn from(unreadable: Unreadable) -> Self {
+        match unreadable {
+            Unreadable::Json(_) => Self::invalid(unreadable.to_string()),
+            Unreadable::TooMany => Self::too_much(unreadable.to_string()),
+        }
+    }
 }

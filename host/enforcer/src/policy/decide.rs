@@ -202,6 +202,15 @@ impl Policy {
                         ..no_arguments()
                     };
                 }
+                if call.component.is_none() && is_lost_on_an_sdk(&call.arguments, &arguments) {
+                    return Verdict {
+                        matched: verdict(Decision::Block, "").matched,
+                        ..Verdict::block(
+                            "policy_conflict",
+                            "a policy changes arguments by name, and the client passed them by position",
+                        )
+                    };
+                }
                 verdict(Decision::Modify(arguments), "arguments changed by policy")
             }
         }
@@ -217,6 +226,24 @@ fn patched(call: &Call, matched: &[&Rule]) -> Map<String, Value> {
         }
     }
     arguments
+}
+
+/// Whether a client of another kind than ours would run the arguments that it has. Those that were passed by
+/// position come as `args`, as `arg0` and so on, or as `input`, and an SDK takes back only what has that name.
+fn is_lost_on_an_sdk(given: &Map<String, Value>, changed: &Map<String, Value>) -> bool {
+    let by_position = |name: &str| {
+        let nth = name.strip_prefix("arg");
+        name == "args"
+            || name == "input"
+            || nth.is_some_and(|nth| {
+                !nth.is_empty() && nth.bytes().all(|digit| digit.is_ascii_digit())
+            })
+    };
+    let came_by_position = given.get("args").is_some_and(Value::is_array)
+        || given.contains_key("arg0")
+        || (given.len() == 1 && given.contains_key("input"));
+    let mut names = given.keys().chain(changed.keys());
+    came_by_position && names.any(|name| !by_position(name) && given.get(name) != changed.get(name))
 }
 
 fn no_arguments() -> Verdict {

@@ -1,5 +1,5 @@
 //! How large and how deep policies may be, so that no stack runs out: neither Cedar's parser, which has
-//! no limit, nor its evaluator, which gives up.
+//! no limit, nor its evaluator, which gives up. And that a text is what it looks like.
 
 use cedar_policy::PolicySet;
 use serde_json::Value;
@@ -33,6 +33,7 @@ pub(super) fn refuse_extremes(source: &Source<'_>) -> Result<(), Vec<Problem>> {
     if source.text.len() > MAX_TEXT {
         return refuse(0, format!("a policy file has at most {MAX_TEXT} bytes"));
     }
+    refuse_hidden(source)?;
     let mut inside = Inside::Code;
     let (mut nesting, mut length, mut last) = (0_usize, 0_usize, ' ');
     for (offset, character) in source.text.char_indices() {
@@ -66,6 +67,48 @@ pub(super) fn refuse_extremes(source: &Source<'_>) -> Result<(), Vec<Problem>> {
         }
         if length > MAX_POLICY {
             return refuse(offset, format!("a policy has at most {MAX_POLICY} bytes"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses characters that make a text look like another one. Cedar ends a comment at a carriage return, so
+/// one alone could begin a policy in what reads as a comment; the others turn the text around
+/// (CVE-2021-42574) or are not seen.
+fn refuse_hidden(source: &Source<'_>) -> Result<(), Vec<Problem>> {
+    let mut characters = source.text.char_indices().peekable();
+    while let Some((offset, character)) = characters.next() {
+        let next = characters.peek().map(|(_, next)| *next);
+        let fits = match character {
+            '\n' | '\t' => true,
+            '\r' => next == Some('\n'),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' => false,
+            other => !other.is_control(),
+        };
+        if !fits {
+            let code = u32::from(character);
+            let message = format!("the character U+{code:04X} hides what the text says: remove it");
+            return Err(vec![source.problem(offset, message)]);
+        }
+    }
+    Ok(())
+}
+
+/// Refuses declarations whose brackets could exhaust a stack.
+pub(super) fn refuse_nested_types(
+    source: &Source<'_>,
+    declarations: &str,
+) -> Result<(), Vec<Problem>> {
+    let mut nesting = 0_usize;
+    for (offset, character) in declarations.char_indices() {
+        match character {
+            '(' | '[' | '{' | '<' => nesting += 1,
+            ')' | ']' | '}' | '>' => nesting = nesting.saturating_sub(1),
+            _ => {}
+        }
+        if nesting > MAX_NESTING {
+            let message = format!("brackets nest deeper than {MAX_NESTING} levels");
+            return Err(vec![source.problem(offset, message)]);
         }
     }
     Ok(())

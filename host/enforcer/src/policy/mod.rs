@@ -4,6 +4,7 @@ mod arguments;
 mod decide;
 mod effect;
 mod limits;
+mod literals;
 mod merge_patch;
 mod problem;
 mod request;
@@ -192,6 +193,7 @@ fn parse(source: &Source<'_>) -> Result<Policy, Vec<Problem>> {
         .map_err(|error| source.all_diagnosed(&error))?;
     refuse_templates(source, &policies)?;
     let levels = limits::refuse_deep(source, &policies)?;
+    literals::refuse_unmatched(source, &policies)?;
     let rules = rules(source, &policies)?;
 
     let result = Validator::new(schema.clone()).validate(&policies, ValidationMode::Strict);

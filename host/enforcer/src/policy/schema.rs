@@ -4,6 +4,7 @@ use cedar_policy::{Schema, SchemaFragment};
 use serde_json::{Map, Value};
 
 use super::arguments::{ArgumentTypes, Attribute, Type};
+use super::limits;
 use super::problem::{Problem, Source};
 
 /// Everything but `Arguments`.
@@ -13,12 +14,18 @@ const MARK: &str = "//!";
 const HELP: &str = "a line that begins with `//!` declares argument types, for example \
                     `//! type Arguments = { amount_cents?: Long };`; a plain comment begins with `//`";
 
+/// The most values in Cedar's JSON form of all declared types, with every name replaced by what it stands for.
+const MAX_EXPANDED: usize = 50_000;
+/// How deep they nest.
+const MAX_EXPANDED_LEVELS: usize = 512;
+
 /// Reads the declarations at the top of a policy file.
 ///
 /// Refuses anything but `type X = …;`, an `Arguments` that is not a record, and one with a required
 /// attribute: the same type stands for the arguments of every tool.
 pub(super) fn read(source: &Source<'_>) -> Result<(Schema, ArgumentTypes), Vec<Problem>> {
     let header = header(source)?;
+    limits::refuse_nested_types(source, &header)?;
     let helped = |problems: Vec<Problem>| -> Vec<Problem> {
         let help = |problem: Problem| Problem {
             help: problem.help.or_else(|| Some(HELP.to_owned())),
@@ -33,6 +40,14 @@ pub(super) fn read(source: &Source<'_>) -> Result<(Schema, ArgumentTypes), Vec<P
         .map_err(|error| helped(vec![source.diagnosed(&error)]))?;
     let types = common_types(&declared)
         .ok_or_else(|| helped(vec![source.problem(0, "only types can be declared here")]))?;
+    let mut left = MAX_EXPANDED;
+    if !types
+        .values()
+        .all(|one| is_small(one, &types, 0, &mut left))
+    {
+        let message = "the declared types are too large, with each name replaced by its type";
+        return Err(vec![source.problem(0, message)]);
+    }
 
     let fallback = if types.contains_key("Arguments") {
         ""
@@ -128,6 +143,28 @@ fn common_types(declared: &Value) -> Option<Map<String, Value>> {
         }
     }
     Some(types)
+}
+
+/// Whether a declared type stays small when its names are replaced by what they stand for, as Cedar does: two
+/// names in each line double it with every line.
+fn is_small(json: &Value, types: &Map<String, Value>, level: usize, left: &mut usize) -> bool {
+    let Some(rest) = left.checked_sub(1) else {
+        return false;
+    };
+    *left = rest;
+    let inner: Vec<&Value> = match json {
+        Value::Array(items) => items.iter().collect(),
+        Value::Object(members) => {
+            let named = ["type", "name"].into_iter();
+            let named = named.filter_map(|key| types.get(members.get(key)?.as_str()?));
+            members.values().chain(named).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return true,
+    };
+    level < MAX_EXPANDED_LEVELS
+        && inner
+            .into_iter()
+            .all(|inner| is_small(inner, types, level + 1, left))
 }
 
 /// A type that arguments cannot have, and the attribute that was to have it.

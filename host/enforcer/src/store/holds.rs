@@ -179,6 +179,51 @@ impl Store {
             .collect())
     }
 
+    /// Approvals of one tenant, or those of one status, the oldest first: at most `limit` of them after the
+    /// first `skipped`, and how many there are. Only what is given is read whole.
+    pub(crate) fn page_of_approvals(
+        &self,
+        tenant: &str,
+        status: Option<ApprovalStatus>,
+        skipped: usize,
+        limit: usize,
+    ) -> Result<(Vec<Approval>, u64), StoreError> {
+        let now = self.now();
+        let rows = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let wanted = format!(
+            "tenant_id = :tenant AND (:status IS NULL OR :status = CASE
+                 WHEN status = 'pending' AND {HAS_TIME_LEFT} THEN 'pending'
+                 WHEN status IN ('pending', 'expired') THEN 'expired'
+                 WHEN status = 'approved' THEN 'approved' ELSE 'denied' END)"
+        );
+        let status = status.map(ApprovalStatus::as_str);
+        let connection = self.connection();
+        let total = connection
+            .prepare_cached(&format!("SELECT count(*) FROM holds WHERE {wanted}"))?
+            .query_row(
+                named_params! {
+                    ":tenant": tenant, ":status": status,
+                    ":wall": now.wall, ":uptime": now.uptime, ":boot": &*now.boot,
+                },
+                |row| row.get(0),
+            )?;
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT * FROM holds WHERE rowid IN (
+                 SELECT rowid FROM holds WHERE {wanted}
+                 ORDER BY requested_at, rowid LIMIT :limit OFFSET :skipped)
+             ORDER BY requested_at, rowid"
+        ))?;
+        let page = statement.query_map(
+            named_params! {
+                ":tenant": tenant, ":status": status,
+                ":wall": now.wall, ":uptime": now.uptime, ":boot": &*now.boot,
+                ":limit": rows(limit), ":skipped": rows(skipped),
+            },
+            |row| approval(row, &now),
+        )?;
+        Ok((page.collect::<Result<_, _>>()?, total))
+    }
+
     /// Of the last two thousand approvals at most `limit`, those that wait before the others and the
     /// newest first.
     pub(crate) fn latest_approvals(&self, limit: usize) -> Result<Vec<Approval>, StoreError> {
@@ -193,6 +238,22 @@ impl Store {
             |row| approval(row, &now),
         )?;
         Ok(rows.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// How many of the last two thousand holds wait.
+    pub(crate) fn waiting(&self) -> Result<u64, StoreError> {
+        let now = self.now();
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(&format!(
+            "SELECT count(*) FROM (
+                 SELECT requested_at, status, expires_at, deadline, boot FROM holds
+                 ORDER BY requested_at DESC LIMIT {LOOKED_AT})
+             WHERE status = 'pending' AND {HAS_TIME_LEFT}"
+        ))?;
+        Ok(statement.query_row(
+            named_params! {":wall": now.wall, ":uptime": now.uptime, ":boot": &*now.boot},
+            |row| row.get(0),
+        )?)
     }
 
     /// One approval.

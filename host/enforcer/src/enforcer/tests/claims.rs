@@ -186,3 +186,23 @@ fn changed_arguments_are_approved_for_hosts_that_run_them_and_for_no_others() {
     let other = poll(&enforcer, &token, Some(&header(&other)));
     assert_eq!(code(&other), "hold_other_arguments");
 }
+
+#[test]
+fn arguments_that_a_client_would_not_take_back_are_not_changed() {
+    let enforcer = enforcer();
+    for (arguments, expected) in [
+        (json!({"text": "a", "include_internal": true}), "MODIFY"),
+        (json!({"text": "a"}), "MODIFY"),
+        // As SDKs send what was passed by position.
+        (json!({"args": ["a", true]}), "BLOCK"),
+        (json!({"arg0": "a", "arg1": true}), "BLOCK"),
+        (json!({"input": "a"}), "BLOCK"),
+    ] {
+        let answer = decide(&enforcer, "export_text", arguments.clone());
+        assert_eq!(answer["decision"], expected, "{arguments}");
+        let credentials = [("x-api-key", "agent-key"), ("thoth-component", COMPONENT)];
+        let body = go_body("export_text", arguments.clone()).to_string();
+        let (_, answer) = send_as(&enforcer, &credentials, "POST", "/v1/enforce", &body);
+        assert_eq!(answer["decision"], "MODIFY", "our host takes all of it");
+    }
+}

@@ -46,6 +46,20 @@ fn events_come_in_every_dialect_and_are_kept_once() {
 }
 
 #[test]
+fn an_event_keeps_its_numbers_and_takes_no_other_with_it() {
+    let enforcer = enforcer();
+    let batch = r#"[
+        {"event_id":"a:1","tenant_id":"acme","session_id":"s","event_type":"TOOL_CALL_PRE"},
+        {"event_id":"a:2","tenant_id":"acme","session_id":"s","event_type":"TOOL_CALL_PRE",
+         "metadata":{"tool_args":{"id":1234567890123456789}}}]"#;
+    let (status, answer) = send(&enforcer, "POST", "/v1/events/batch", batch);
+    assert_eq!(status, StatusCode::ACCEPTED);
+    assert_eq!(answer, json!({"accepted": 2, "duplicates": 0}));
+    let kept = enforcer.store().events(1).unwrap();
+    assert!(kept[0].contains("1234567890123456789"), "{kept:?}");
+}
+
+#[test]
 fn a_violation_is_explained_from_the_record_of_its_own_session() {
     let enforcer = enforcer();
     let block = decide(&enforcer, "read_doc", json!({"path": "hr/x"}));

@@ -187,6 +187,73 @@ fn an_approval_is_listed_and_resolved_once() {
 }
 
 #[test]
+fn approvals_come_page_by_page_and_tenant_by_tenant() {
+    let seconds = Arc::new(AtomicU64::new(1_800_000_000));
+    let (enforcer, first) = held(&seconds);
+    let arguments = json!({"to_account": "b", "amount_cents": 5_000_000});
+    let mut tokens = vec![first];
+    for _ in 0..4 {
+        let answer = decide(&enforcer, "transfer", arguments.clone());
+        tokens.push(answer["hold_token"].as_str().unwrap().to_owned());
+    }
+    let resolve = format!("/acme/thoth/approvals/{}/resolve", tokens[1]);
+    let _answer = approve(&enforcer, "POST", &resolve, r#"{"decision":"approve"}"#);
+    let resolve = format!("/acme/thoth/approvals/{}/resolve", tokens[2]);
+    let _answer = approve(&enforcer, "POST", &resolve, r#"{"decision":"deny"}"#);
+    let listed = |path: &str| {
+        let (status, answer) = approve(&enforcer, "GET", path, "");
+        assert_eq!(status, StatusCode::OK, "{path}");
+        let tokens: Vec<String> = answer["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["id"].as_str().unwrap().to_owned())
+            .collect();
+        (answer["total"].as_u64().unwrap(), tokens)
+    };
+    let at = |places: &[usize]| {
+        places
+            .iter()
+            .map(|at| tokens[*at].clone())
+            .collect::<Vec<_>>()
+    };
+    for (query, total, places) in [
+        ("", 5, &[0, 1, 2, 3, 4][..]),
+        ("?per_page=2", 5, &[0, 1]),
+        ("?per_page=2&page=3", 5, &[4]),
+        ("?per_page=2&page=4", 5, &[]),
+        ("?status=pending&per_page=2", 3, &[0, 3]),
+        ("?status=approved", 1, &[1]),
+        ("?status=denied", 1, &[2]),
+        ("?status=expired", 0, &[]),
+    ] {
+        let found = listed(&format!("/acme/thoth/approvals{query}"));
+        assert_eq!(found, (total, at(places)), "{query}");
+    }
+    assert_eq!(listed("/other/thoth/approvals").0, 0);
+    seconds.fetch_add(901, Ordering::SeqCst);
+    assert_eq!(listed("/acme/thoth/approvals?status=pending").0, 0);
+    let expired = listed("/acme/thoth/approvals?status=expired");
+    assert_eq!(expired, (3, at(&[0, 3, 4])));
+}
+
+#[test]
+fn more_than_people_can_decide_about_is_a_block() {
+    let enforcer = enforcer();
+    let arguments = json!({"to_account": "b", "amount_cents": 5_000_000});
+    let mut large = arguments.clone();
+    large["memo"] = "x".repeat(300 << 10).into();
+    let refused = decide(&enforcer, "transfer", large);
+    assert_eq!(refused["decision"], "BLOCK");
+    assert_eq!(refused["decision_reason_code"], "arguments_too_large");
+    let held = |_| decide(&enforcer, "transfer", arguments.clone())["hold_token"].is_string();
+    assert!((0..2_000).all(held));
+    let refused = decide(&enforcer, "transfer", arguments.clone());
+    assert_eq!(refused["decision"], "BLOCK");
+    assert_eq!(refused["decision_reason_code"], "too_many_holds");
+}
+
+#[test]
 fn an_effect_is_held_and_approved_as_a_call_is() {
     let enforcer = enforcer();
     let request = json!({

@@ -171,6 +171,7 @@ fn a_request_that_is_not_one_gets_the_documented_error() {
     }
     for (name, value) in [
         ("content-type", "text/plain"),
+        ("content-type", "application/json; charset=utf-16"),
         ("content-type", "application/x-www-form-urlencoded"),
         ("x-nothing", "x"),
     ] {

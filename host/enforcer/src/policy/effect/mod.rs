@@ -7,6 +7,8 @@
 
 mod form;
 
+use std::net::IpAddr;
+
 use serde_json::{Map, Value};
 
 /// The name of an effect, as a call and as Cedar's action.
@@ -18,6 +20,25 @@ const PREFIX: &str = "effect:";
 
 /// The largest integer of JSON that every reader holds exactly.
 const MAX_INTEGER: i64 = 9_007_199_254_740_991;
+
+/// In which form effects tell an entity of this type, if this is another one.
+pub(super) fn other_form(kind: &str, id: &str) -> Option<&'static str> {
+    let (fits, form) = match kind {
+        "Domain" if id.parse::<IpAddr>().is_ok() => {
+            (false, "an address is in no domain: name it as a `Host`")
+        }
+        "Host" | "Domain" => (
+            form::is_host(id),
+            "a host is named in lower case, without scheme, port, `*` or a final dot",
+        ),
+        "File" | "Folder" => (
+            form::is_file_path(id),
+            "a path begins with `/`, and has no `.`, `..`, empty part or `/` at its end",
+        ),
+        _ => return None,
+    };
+    (!fits).then_some(form)
+}
 
 /// One effect, well formed.
 #[derive(Debug, PartialEq, Eq)]

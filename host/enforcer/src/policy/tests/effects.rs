@@ -184,13 +184,13 @@ fn a_domain_holds_its_name_and_those_below() {
 fn an_address_is_in_no_domain_and_has_one_name() {
     let by_address = policy(
         r#"permit (principal, action, resource == Host::"::1");
-           permit (principal, action, resource in Domain::"1");
-           permit (principal, action, resource in Domain::"127.0.0.1");"#,
+           permit (principal, action, resource in Domain::"example.com");"#,
     );
     for (host, code_) in [
         ("::1", "policy_allow"),
         ("[::1]", "policy_allow"),
         ("127.0.0.1", "no_policy_matched"),
+        ("0", "effect_arguments"),
     ] {
         assert_eq!(code(&by_address, &http(json!({"host": host}))), code_);
     }

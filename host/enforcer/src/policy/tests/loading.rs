@@ -150,6 +150,68 @@ fn extreme_texts_are_refused_and_never_exhaust_the_stack() {
         assert!(Policy::parse("t.cedar", &text).is_err());
     }
     assert!(Policy::parse("t.cedar", &"// ((( \";\n".repeat(1000)).is_ok());
+    let doubled: String = (1..28)
+        .map(|n| format!("//! type A{n} = {{ l?: A{m}, r?: A{m} }};\n", m = n - 1))
+        .collect();
+    for declared in [
+        format!(
+            "//! type Arguments = {{ a?: {}Long{} }};",
+            "Set<".repeat(20_000),
+            ">".repeat(20_000)
+        ),
+        format!("//! type Arguments = {}", "{ a?: ".repeat(15_000)),
+        format!("//! type A0 = {{ x?: Long }};\n{doubled}//! type Arguments = {{ a?: A27 }};"),
+        format!("//! type A0 = {{ x?: Long }};\n{doubled}"),
+        "//! type A = { a?: B };\n//! type B = { b?: A };".to_owned(),
+    ] {
+        let text = format!("{declared}\npermit (principal, action, resource);");
+        assert!(Policy::parse("t.cedar", &text).is_err());
+    }
+}
+
+#[test]
+fn a_text_is_what_it_looks_like() {
+    let permit = "permit (principal, action, resource);";
+    assert!(Policy::parse("t.cedar", &format!("// a\r\n{permit}\r\n")).is_ok());
+    for hidden in [
+        "\r", "\u{202e}", "\u{2066}", "\u{2028}", "\0", "\u{1b}", "\u{85}",
+    ] {
+        let found = problems(&format!("\n// nothing{hidden}{permit}\n"));
+        assert!(
+            found[0].starts_with("t.cedar:2:11: ") || found[0].starts_with("2:11"),
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_host_or_file_in_a_form_that_no_effect_has_is_refused() {
+    for (resource, fits) in [
+        (r#"in Domain::"example.com""#, true),
+        (r#"in Domain::"Evil.example""#, false),
+        (r#"in Domain::"*.evil.example""#, false),
+        (r#"in Domain::"evil.example.""#, false),
+        (r#"== Host::"https://evil.example""#, false),
+        (r#"== Host::"evil.example:443""#, false),
+        (r#"in Domain::"127.0.0.1""#, false),
+        (r#"== Host::"127.0.0.1""#, true),
+        (r#"== Host::"::1""#, true),
+        (r#"in Folder::"/docs""#, true),
+        (r#"in Folder::"/""#, true),
+        (r#"in Folder::"/docs/""#, false),
+        (r#"in Folder::"docs""#, false),
+        (r#"== File::"/docs/../secret""#, false),
+    ] {
+        for text in [
+            format!("forbid (principal, action, resource {resource});"),
+            format!("permit (principal, action, resource) unless {{ resource {resource} }};"),
+        ] {
+            let parsed = Policy::parse("t.cedar", &text);
+            assert_eq!(parsed.is_ok(), fits, "{text} {:?}", parsed.err());
+        }
+    }
+    let found = problems("\nforbid (principal, action, resource in Folder::\"/docs/\");");
+    assert!(found[0].contains("can never match"), "{found:?}");
 }
 
 #[test]
