@@ -106,3 +106,53 @@ fn stranger(body: &Value, scope: &Scope) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use thoth_outbox::{Event, Outbox};
+
+    use super::*;
+    use crate::identity::Identity;
+
+    #[tokio::test]
+    async fn what_is_not_known_to_have_ended_counts_as_called() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.db");
+        let log = Outbox::open(&path, "test", thoth_outbox::Options::default()).unwrap();
+        let scope = Identity::new("acme", "bot").user("sam").into_scope();
+        let mut number = 0;
+        let mut event = |kind: &str, call: &str, tool: &str| {
+            number += 1;
+            let body = json!({
+                "tenant_id": "acme", "agent_id": "bot", "user_id": "sam", "tool_name": tool,
+            });
+            Event {
+                id: format!("e-{number}"),
+                session_id: scope.session_id.clone(),
+                call_id: call.into(),
+                event_type: kind.into(),
+                body: body.to_string(),
+                facts: String::new(),
+            }
+        };
+        for event in [
+            event("SESSION_START", "", "session_start"),
+            event("TOOL_CALL_PRE", "1", "killed"),
+            event("TOOL_CALL_PRE", "2", "refused"),
+            event("TOOL_CALL_BLOCK", "2", "refused"),
+            event("TOOL_CALL_PRE", "3", "done"),
+            event("TOOL_CALL_POST", "3", "done"),
+            event("TOOL_CALL_PRE", "4", "held"),
+            event("HOLD", "4", "held"),
+            event("TOOL_CALL_PRE", "5", "approved"),
+            event("HOLD", "5", "approved"),
+            event("APPROVAL", "5", "approved"),
+        ] {
+            log.append(event).await.unwrap();
+        }
+        let past = Past::read(&log.archive().unwrap(), &scope).unwrap();
+        assert_eq!(past.history, ["done", "killed", "approved"]);
+        assert_eq!(past.spent.calls, 5);
+    }
+}

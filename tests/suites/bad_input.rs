@@ -164,6 +164,51 @@ fn a_call_without_a_policy_is_a_usage_error_that_names_both_ways() {
 }
 
 #[test]
+fn a_key_that_was_asked_for_and_is_blank_is_not_no_key() {
+    let thoth = thoth();
+    let (policy, key) = (
+        thoth.file("policy.cedar", PERMIT),
+        thoth.file("key", " \n\n"),
+    );
+    let serve = || {
+        let serve = thoth
+            .bare()
+            .args(["enforcer", "serve", "--listen", "127.0.0.1:0"]);
+        serve
+            .arg("--policy")
+            .arg(&policy)
+            .arg("--state-dir")
+            .arg(thoth.state_dir())
+    };
+    for run in [
+        serve().arg("--api-key-file").arg(&key).run(),
+        serve().env("THOTH_API_KEY", " \t").run(),
+        sing(&thoth)
+            .arg("--policy")
+            .arg(&policy)
+            .arg("--api-key-file")
+            .arg(&key)
+            .run(),
+    ] {
+        let line = run.error(USAGE);
+        assert!(
+            line.contains("is blank") || line.contains("is empty"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_policy_that_can_never_match_is_told_before_a_call() {
+    let thoth = thoth();
+    let never = format!("{PERMIT}\nforbid (principal, action, resource) when {{ false }};");
+    let policy = thoth.file("policy.cedar", never);
+    let run = sing(&thoth).arg("--policy").arg(policy).run();
+    assert!(run.stderr.contains("policy is impossible"), "{run}");
+    run.assert_code(0);
+}
+
+#[test]
 fn two_policies_are_a_usage_error() {
     let thoth = thoth();
     let file = thoth.file("policy.cedar", PERMIT);

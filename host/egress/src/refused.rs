@@ -89,9 +89,9 @@ impl From<Failed> for Refused {
             (Fault::NotAllowed(_), Stage::Check | Stage::Connect | Stage::Exchange) => {
                 Kind::BadTarget
             }
-            (Fault::Unreachable(_), Stage::Resolve) => Kind::Unreachable(Unreachable::Resolve),
-            (Fault::Unreachable(_), Stage::Connect) => Kind::Unreachable(Unreachable::Connect),
-            (Fault::Unreachable(_), Stage::Check | Stage::Exchange) => {
+            (Fault::Unreachable(..), Stage::Resolve) => Kind::Unreachable(Unreachable::Resolve),
+            (Fault::Unreachable(..), Stage::Connect) => Kind::Unreachable(Unreachable::Connect),
+            (Fault::Unreachable(..), Stage::Check | Stage::Exchange) => {
                 Kind::Unreachable(Unreachable::Closed)
             }
             (Fault::Timeout, Stage::Resolve) => Kind::Unreachable(Unreachable::ResolveTimeout),

@@ -85,7 +85,8 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
         .grants
         .granted(&config, &args.limits, &args.component, &private)?;
     let is_embedded = args.policy.is_embedded(settings);
-    let folder = args.state.state_dir.clone();
+    let folder = args.state.named(settings).map(Path::to_owned);
+    let named = folder.clone();
     let builder = args.policy.builder(settings)?.state_dir(&state);
     let builder = builder.on_hold(move |effect, arguments, hold| {
         let how = how_to_approve(hold, is_embedded, folder.as_deref());
@@ -96,6 +97,7 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
         say!("thoth: {}", inert(&line, 2_000));
     });
     let runtime = builder.build().await?;
+    report::tell_warnings(runtime.enforcer().map(|enforcer| enforcer.policy()));
     let arguments = read_arguments(args.arguments.as_deref())?;
     let budget = args.session.budget(settings);
     let grant = granted.grant.clone();
@@ -142,7 +144,7 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
         && args.wait != Some(Duration::ZERO)
     {
         let is_embedded = runtime.enforcer().is_some();
-        let how = how_to_approve(hold, is_embedded, args.state.state_dir.as_deref());
+        let how = how_to_approve(hold, is_embedded, named.as_deref());
         let line = format!("{name} waits for approval: {}; {how}", hold.reason);
         say!("thoth: {}", inert(&line, 2_000));
         let token = hold.token.clone();
@@ -161,7 +163,7 @@ pub(super) fn how_to_approve(hold: &Hold, is_embedded: bool, folder: Option<&Pat
     match &hold.approval_url {
         Some(url) => format!("approve it at {url}"),
         None if is_embedded => {
-            let folder = folder.map(|dir| format!(" --state-dir {}", dir.display()));
+            let folder = folder.map(|dir| format!(" --state-dir {}", quoted(dir)));
             let folder = folder.unwrap_or_default();
             format!(
                 "approve it with `thoth approvals approve {}{folder}`",
@@ -169,6 +171,16 @@ pub(super) fn how_to_approve(hold: &Hold, is_embedded: bool, folder: Option<&Pat
             )
         }
         None => format!("approve hold {} at the enforcer", hold.token),
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/._-+@%=:,".contains(c);
+    match text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
     }
 }
 

@@ -9,13 +9,14 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use serde_json::json;
 use thoth_enforcer::{Enforcer, Options, Policy, Secret, Store};
+use thoth_host::inert;
 use tokio::net::TcpListener;
 
 use super::approvals::local_user;
 use super::approver;
 use super::settings::{StateArgs, key_text};
 use super::stopped::stopped;
-use super::{Exit, Usage};
+use super::{Exit, Usage, report};
 
 /// Run the embedded enforcer on loopback, or check a policy file.
 #[derive(Debug, Subcommand)]
@@ -73,6 +74,7 @@ async fn serve(args: Serve) -> Result<Exit> {
         .into());
     }
     let policy = Policy::load(&args.policy)?;
+    report::tell_warnings(Some(&policy));
     let state = args.state.dir(&args.state.config.read()?.settings)?;
     thoth_host::prepare_state_dir(&state)?;
     let store = Store::open(&state.join("enforcer.db"))?;
@@ -101,7 +103,7 @@ async fn serve(args: Serve) -> Result<Exit> {
     let enforcer = Arc::new(Enforcer::new(policy, store, options)?);
     say!(
         "thoth: deciding by {}; approve with `thoth approvals`, or over HTTP with the token in {}",
-        args.policy.display(),
+        inert(&args.policy.display().to_string(), 2_000),
         token_file.display()
     );
     if let Some(link) = enforcer.page_link() {
@@ -154,9 +156,7 @@ fn check(args: &Check) -> Result<Exit> {
         }
     };
     let found = policy.check();
-    for warning in &found.warnings {
-        say!("thoth: warning: {warning}");
-    }
+    report::tell_warnings(Some(&policy));
     if args.json {
         let warnings: Vec<String> = found.warnings.iter().map(ToString::to_string).collect();
         tell!(
@@ -178,7 +178,7 @@ fn check(args: &Check) -> Result<Exit> {
             .collect();
         tell!(
             "{} is valid: {} policies ({})",
-            args.file.display(),
+            inert(&args.file.display().to_string(), 2_000),
             found.policies,
             kinds.join(", ")
         );

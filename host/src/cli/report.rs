@@ -1,6 +1,7 @@
 //! What came of a call, for programs (`--json`) and for people.
 
 use serde_json::{Map, Value, json};
+use thoth_enforcer::Policy;
 use thoth_host::{Call, Evidence, Outcome, Undelivered, inert, is_hidden};
 
 use super::Exit;
@@ -128,6 +129,13 @@ pub(super) fn exit(call: &Call) -> Exit {
         Outcome::Failed(_) => Exit::Failed,
         Outcome::Refused(_) => Exit::Refused,
         Outcome::Pending(_) => Exit::Pending,
+    }
+}
+
+/// Says what is odd about a policy file: a forbid that can never match forbids nothing.
+pub(super) fn tell_warnings(policy: Option<&Policy>) {
+    for warning in policy.iter().flat_map(|policy| policy.check().warnings) {
+        say!("thoth: warning: {}", inert(&warning.to_string(), 1_000));
     }
 }
 

@@ -118,7 +118,7 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
         Some(address) => Some(listen(address, &args).await?),
         None => None,
     };
-    let folder = args.state.state_dir.clone();
+    let folder = args.state.named(settings).map(Path::to_owned);
     let mut builder = args.policy.builder(settings)?.state_dir(&state);
     let page = match args.approvals {
         Some(address) => {
@@ -137,6 +137,7 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
         say!("thoth: {}", inert(&line, 2_000));
     });
     let runtime = builder.build().await?;
+    report::tell_warnings(runtime.enforcer().map(|enforcer| enforcer.policy()));
     for notice in runtime.notices() {
         say!("thoth: {}", inert(notice, 300));
     }

@@ -56,12 +56,15 @@ pub(super) struct StateArgs {
 impl StateArgs {
     /// The folder.
     pub(super) fn dir(&self, settings: &Settings) -> Result<PathBuf> {
-        Ok(
-            match self.state_dir.as_ref().or(settings.state_dir.as_ref()) {
-                Some(dir) => dir.clone(),
-                None => thoth_host::default_state_dir()?,
-            },
-        )
+        Ok(match self.named(settings) {
+            Some(dir) => dir.to_owned(),
+            None => thoth_host::default_state_dir()?,
+        })
+    }
+
+    /// The folder, if it is not the usual one.
+    pub(super) fn named<'a>(&'a self, settings: &'a Settings) -> Option<&'a Path> {
+        self.state_dir.as_deref().or(settings.state_dir.as_deref())
     }
 }
 

@@ -12,7 +12,7 @@ use http::header::{AUTHORIZATION, HeaderName};
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full, Limited};
 use thoth_enforcer::Enforcer;
-use thoth_transport::{Client, Fault, Secret};
+use thoth_transport::{Client, Fault, Secret, Stage};
 use tokio::time::{Instant, timeout_at};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
@@ -214,7 +214,7 @@ impl WasiHttpHooks for Egress {
 /// A fault in a word.
 fn word(fault: &Fault) -> &'static str {
     match fault {
-        Fault::Unreachable(_) => "unreachable",
+        Fault::Unreachable(..) => "unreachable",
         Fault::Timeout => "timeout",
         Fault::Tls(_) => "tls",
         Fault::Protocol(_) => "protocol",
@@ -226,7 +226,12 @@ fn word(fault: &Fault) -> &'static str {
 /// The `wasi:http` error code that tells the governor the same thing.
 fn error(fault: Fault) -> Error {
     match fault {
-        Fault::Unreachable(_) => Error::ConnectionRefused,
+        Fault::Unreachable(Stage::Resolve, _) => Error::DnsError {
+            rcode: None,
+            info_code: None,
+        },
+        Fault::Unreachable(Stage::Exchange, _) => Error::ConnectionTerminated,
+        Fault::Unreachable(Stage::Check | Stage::Connect, _) => Error::ConnectionRefused,
         Fault::Timeout => Error::ConnectionReadTimeout,
         Fault::Tls(_) => Error::TlsProtocolError,
         Fault::Protocol(_) => Error::HttpProtocolError,

@@ -95,7 +95,7 @@ impl Client {
             }
             match shared.exchange(&mut connection, &outgoing, deadline).await {
                 // The server may have closed it while it lay idle: once more, on a new one.
-                Err(Fault::Unreachable(_) | Fault::Tls(_)) if !connection.was_heard() => break,
+                Err(Fault::Unreachable(..) | Fault::Tls(_)) if !connection.was_heard() => break,
                 Err(fault) => return Err(fault),
                 Ok(response) => return Ok(shared.finish(connection, response).await),
             }

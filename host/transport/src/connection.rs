@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 
 use crate::dial::{describe, tls_problem};
 use crate::stream::{Carrier, Signals, Stream};
-use crate::{Allowance, Fault, Options};
+use crate::{Allowance, Fault, Options, Stage};
 
 /// The smallest buffer that the HTTP library takes.
 const MIN_BUFFER: usize = 8 * 1024;
@@ -115,10 +115,11 @@ impl Connection {
             return Fault::Tls(problem);
         }
         if !self.signals.heard() {
-            return Fault::Unreachable(match cause {
+            let why = match cause {
                 Some(cause) => format!("it gave no answer ({})", describe(cause)),
                 None => "it closed the connection without an answer".to_owned(),
-            });
+            };
+            return Fault::Unreachable(Stage::Exchange, why);
         }
         if self.signals.cut() {
             return Fault::Tls("the stream was cut off without `close_notify`".to_owned());

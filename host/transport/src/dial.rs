@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::resolve::Resolver;
 use crate::stream::Carrier;
-use crate::{ClientError, Fault, Options, Origin, tls};
+use crate::{ClientError, Fault, Options, Origin, Stage, tls};
 
 /// Opens connections to one origin.
 pub(crate) struct Dialer {
@@ -42,6 +42,7 @@ impl Dialer {
             .await
             .unwrap_or_else(|_| {
                 Err(Fault::Unreachable(
+                    Stage::Resolve,
                     "the name was not resolved within the time limit".to_owned(),
                 ))
             })?;
@@ -76,7 +77,10 @@ pub(crate) async fn handshake(
         Ok(stream) => Ok(Carrier::Tls(Box::new(stream))),
         Err(error) => Err(match tls_problem(&error) {
             Some(problem) => Fault::Tls(problem),
-            None => Fault::Unreachable(format!("in the tls handshake: {}", describe(&error))),
+            None => Fault::Unreachable(
+                Stage::Exchange,
+                format!("in the tls handshake: {}", describe(&error)),
+            ),
         }),
     }
 }
@@ -103,7 +107,7 @@ pub(crate) async fn connect_any(
             Err(_) => last = format!("{address}: no connection within the time limit"),
         }
     }
-    Err(Fault::Unreachable(last))
+    Err(Fault::Unreachable(Stage::Connect, last))
 }
 
 /// The addresses that may be connected to. `localhost` may be sent in the clear, so it must not be
@@ -113,7 +117,7 @@ fn permitted(origin: &Origin, mut addresses: Vec<SocketAddr>) -> Result<Vec<Sock
         addresses.retain(|address| address.ip().is_loopback());
         if addresses.is_empty() {
             let problem = "`localhost` has no loopback address; write `127.0.0.1`";
-            return Err(Fault::Unreachable(problem.to_owned()));
+            return Err(Fault::Unreachable(Stage::Resolve, problem.to_owned()));
         }
     }
     Ok(addresses)
@@ -173,7 +177,10 @@ mod tests {
             Ok(&mixed)
         );
         let hijacked = permitted("http://localhost:1", &vec![parse("10.0.0.1:1")]);
-        assert!(matches!(hijacked, Err(Fault::Unreachable(_))));
+        assert!(matches!(
+            hijacked,
+            Err(Fault::Unreachable(Stage::Resolve, _))
+        ));
     }
 
     /// A full backlog drops the packets that open a connection, as an unroutable address does.

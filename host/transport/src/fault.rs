@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::Stage;
+
 /// Why a [`Client`](crate::Client) or a [`OneShot`](crate::OneShot) has no response to give.
 ///
 /// Texts never hold header values, bodies, paths or queries of either side, so they can be logged.
@@ -10,9 +12,10 @@ use thiserror::Error;
 pub enum Fault {
     /// No byte of a response was heard: no address, no connection, or closed before it answered.
     ///
-    /// Running out of time before there is a TCP connection is this too: nothing was reached.
-    #[error("cannot reach the server: {0}")]
-    Unreachable(String),
+    /// Running out of time before there is a TCP connection is this too: nothing was reached. With how
+    /// far it got.
+    #[error("cannot reach the server: {1}")]
+    Unreachable(Stage, String),
     /// The deadline passed after the TCP connection stood: in the TLS handshake, while sending, or
     /// before the response was complete.
     #[error("no complete answer within the time limit")]

@@ -214,7 +214,7 @@ impl OneShot {
         }
         if addresses.is_empty() {
             let problem = "the name has no address".to_owned();
-            return Err(Fault::Unreachable(problem));
+            return Err(Fault::Unreachable(Stage::Resolve, problem));
         }
         addresses.truncate(MAX_TRIED);
         Ok(addresses)

@@ -7,7 +7,7 @@ use std::{io, thread};
 
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::Fault;
+use crate::{Fault, Stage};
 
 /// How many names may be looked up at a time.
 ///
@@ -42,8 +42,9 @@ impl Resolver {
 
     /// The addresses of a name, each with the port.
     pub(crate) async fn addresses(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Fault> {
-        let failed =
-            |why: &dyn Display| Fault::Unreachable(format!("cannot resolve the host: {why}"));
+        let failed = |why: &dyn Display| {
+            Fault::Unreachable(Stage::Resolve, format!("cannot resolve the host: {why}"))
+        };
         let slot = Arc::clone(&self.slots)
             .acquire_owned()
             .await

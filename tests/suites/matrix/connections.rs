@@ -47,12 +47,7 @@ pub(crate) fn connections(authority: &Authority) -> Vec<Fault> {
     // A fatal alert that says `protocol_version`, as a server of TLS 1.1 answers.
     let too_old = vec![0x15, 0x03, 0x02, 0x00, 0x02, 0x02, 0x46];
     vec![
-        fault(
-            "F02",
-            "never accepted",
-            Listener::Full,
-            &["timeout", "unreachable"],
-        ),
+        fault("F02", "never accepted", Listener::Full, &["unreachable"]),
         fault(
             "F07",
             "accepted and closed",

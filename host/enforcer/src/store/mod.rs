@@ -35,7 +35,7 @@ const RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file could not be opened or is not a store.
-    #[error("cannot open the enforcer's store `{}`: {source}", path.display())]
+    #[error("cannot open the enforcer's store `{}`: {}", path.display(), plain(source))]
     Open {
         /// The file.
         path: PathBuf,
@@ -43,11 +43,29 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// A statement failed: the disk is full, the file is locked or damaged.
-    #[error("the enforcer's store failed: {0}")]
+    #[error("the enforcer's store failed: {}", plain(_0))]
     Database(#[from] rusqlite::Error),
     /// The system gave no random bytes for a token.
     #[error("no random bytes from the system: {0}")]
     Random(getrandom::Error),
+}
+
+/// What SQLite's answer means, in one line, with what to do.
+fn plain(error: &rusqlite::Error) -> String {
+    let known = match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            "it cannot be written; check its permissions and its folder's, or choose another folder"
+        }
+        Some(ErrorCode::DiskFull) => "the disk is full; free some space",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another process keeps it locked; try again, or end that one"
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            "it is damaged or another program's; move it away to start a new one"
+        }
+        _ => return error.to_string(),
+    };
+    known.into()
 }
 
 /// Holds, events and violations. Clones share one connection; several processes may open one file.

@@ -102,8 +102,15 @@ async fn looked_at(places: &[PathBuf], folder: &Path) -> Result<Vec<files::Found
         })?;
         // Two files of one name in two folders are two tools.
         let taken = |label: &str| found.iter().any(|other| other.label == label);
-        let labels = std::iter::once(component.name.to_owned())
-            .chain((2..).map(|number| format!("{}-{number}", component.name)));
+        // As much of the name as a label takes, with room for a number.
+        let name: String = component
+            .name
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(56)
+            .collect();
+        let labels =
+            std::iter::once(name.clone()).chain((2..).map(|number| format!("{name}-{number}")));
         let label = labels
             .into_iter()
             .find(|label| !taken(label))

@@ -220,7 +220,7 @@ async fn each_failure_says_how_far_it_got() {
     let closed = to(Host::Address(HERE), nobody, Reach::Private);
     let failed = send(&client, &closed).await.unwrap_err();
     assert_eq!(failed.stage, Stage::Connect);
-    assert!(matches!(failed.fault, Fault::Unreachable(_)));
+    assert!(matches!(failed.fault, Fault::Unreachable(..)));
 
     let silent = Server::start(|mut peer| async move { peer.hold().await }).await;
     let silent = to(Host::Address(HERE), silent.address.port(), Reach::Private);
