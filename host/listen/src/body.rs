@@ -22,21 +22,20 @@ pub struct Heard {
 }
 
 impl Heard {
-    /// With what is set once all of it was heard, which is now for a request without a body.
-    pub(crate) fn new(body: Incoming, place: Arc<Place>) -> (Self, UnderWay) {
+    /// With what is set once all of it was heard, which is now for a request without a body. None if the
+    /// place is given away already: the connection is about to end, and the request with it.
+    pub(crate) fn new(body: Incoming, place: Arc<Place>) -> Option<(Self, UnderWay)> {
         let under_way = UnderWay::default();
         let heard = Self {
             body,
             place,
             under_way: Arc::clone(&under_way),
         };
-        if heard.body.is_end_stream() {
-            heard.begin();
-        }
-        (heard, under_way)
+        let goes_on = !heard.body.is_end_stream() || heard.begin();
+        goes_on.then_some((heard, under_way))
     }
 
-    /// Where the place is given away already, the connection is about to end and the request with it.
+    /// Whether it is under way from here on.
     fn begin(&self) -> bool {
         if self.under_way.get().is_some() {
             return true;
@@ -56,6 +55,7 @@ impl Body for Heard {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
         if matches!(frame, Poll::Ready(None)) && !self.begin() {
+            // The place is given away, so what waits for this is dropped.
             return Poll::Pending;
         }
         frame

@@ -163,9 +163,13 @@ async fn connection<S, F, B>(
     let own = Arc::clone(&place);
     let service = service_fn(move |request: Request<Incoming>| {
         let (head, body) = request.into_parts();
-        let (body, under_way) = Heard::new(body, Arc::clone(&own));
-        let answer = service(Request::from_parts(head, body));
+        let heard = Heard::new(body, Arc::clone(&own));
+        let answering =
+            heard.map(|(body, under_way)| (service(Request::from_parts(head, body)), under_way));
         async move {
+            let Some((answer, under_way)) = answering else {
+                return pending().await;
+            };
             Ok::<_, Infallible>(answer.await.map(|body| Told {
                 body,
                 _until_then: under_way,

@@ -232,11 +232,15 @@ impl Tool {
             {
                 failure(FailureCause::LimitInstances, text)
             }
-            // The host's address space is full: nothing of the tool was entered.
-            None if text.contains("mmap failed") => failure(
-                FailureCause::HostFault,
-                format!("the host has no memory for another instance: {text}"),
-            ),
+            // Nothing of the tool was entered: the host is out of address space, or of files.
+            None if text.contains("mmap failed")
+                || store.get_fuel().is_ok_and(|left| left == limits.fuel) =>
+            {
+                failure(
+                    FailureCause::HostFault,
+                    format!("the host cannot start another instance: {text}"),
+                )
+            }
             None => failure(
                 FailureCause::Trap,
                 format!("the tool did not return: {text}"),
