@@ -8,23 +8,37 @@ macro_rules! say {
     }};
 }
 
-/// Writes a line to stdout. A reader that has seen enough is no reason to fail.
+/// Writes a line to stdout. A reader that has seen enough is no reason to fail; a line that is lost otherwise
+/// makes the end of the program a failure.
 macro_rules! tell {
     ($($line:tt)*) => {{
         use std::io::Write as _;
-        let _closed = writeln!(std::io::stdout(), $($line)*);
+        if let Err(error) = writeln!(std::io::stdout(), $($line)*) {
+            $crate::lost(&error);
+        }
     }};
 }
 
 mod cli;
 
+use std::io;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser as _;
 
 /// Calls of tools on many threads leave glibc's arenas torn, and a server grows with them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Whether something that was told did not get anywhere: onto a disk that is full, for instance.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+fn lost(error: &io::Error) {
+    if error.kind() != io::ErrorKind::BrokenPipe && !LOST.swap(true, Ordering::Relaxed) {
+        say!("thoth: cannot write to stdout: {error}");
+    }
+}
 
 fn main() -> ExitCode {
     // Before anything else: a compiler of third-party bytes does nothing but that.
@@ -78,5 +92,8 @@ fn main() -> ExitCode {
     }
     // A loader that still compiles must not hold up the exit.
     runtime.shutdown_background();
-    exit.into()
+    match exit {
+        cli::Exit::Completed if LOST.load(Ordering::Relaxed) => cli::Exit::Host.into(),
+        exit => exit.into(),
+    }
 }

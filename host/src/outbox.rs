@@ -216,7 +216,9 @@ impl Note {
     ) -> Self {
         let key = json!([session.session_id, call.call_id, hold.token]);
         let id = thoth_core::json::digest(&thoth_core::json::canonical(&key));
-        let told = json!({"digest": hold.digest, "use_sha256": claim.map(Claim::digest)});
+        // Without a claim every use is another one.
+        let used = claim.map_or_else(|| Uuid::new_v4().to_string(), Claim::digest);
+        let told = json!({"digest": hold.digest, "use": used});
         Self {
             id: Some(format!("approval:{id}")),
             ..Self::new("APPROVAL", session, Some(call), told)

@@ -208,6 +208,23 @@ fn a_policy_that_can_never_match_is_told_before_a_call() {
     run.assert_code(0);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_is_lost_is_not_success() {
+    let thoth = thoth();
+    let policy = thoth.file("policy.cedar", PERMIT);
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let check = thoth.bare().args(["enforcer", "check"]).arg(&policy);
+    let mut command = check.into_command();
+    let run = command.stdout(full).output().unwrap();
+    assert_eq!(run.status.code(), Some(HOST_ERROR));
+    let said = String::from_utf8(run.stderr).unwrap();
+    assert!(
+        said.starts_with("thoth: cannot write to stdout: "),
+        "{said}"
+    );
+}
+
 #[test]
 fn two_policies_are_a_usage_error() {
     let thoth = thoth();
