@@ -18,11 +18,12 @@ async fn served() -> (std::net::SocketAddr, Arc<Semaphore>, JoinSet<()>) {
         let permits = Arc::clone(&permits);
         async move {
             let (head, body) = request.into_parts();
-            let _body = body.collect().await;
+            let mut told = body.collect().await.unwrap().to_bytes().to_vec();
             if head.uri.path() == "/slow" {
                 permits.acquire().await.unwrap().forget();
             }
-            Response::new(Full::new(Bytes::from_static(b"done")))
+            told.extend(b"done");
+            Response::new(Full::new(Bytes::from(told)))
         }
     };
     let options = Options {
@@ -36,12 +37,14 @@ async fn served() -> (std::net::SocketAddr, Arc<Semaphore>, JoinSet<()>) {
     (address, slow, tasks)
 }
 
-/// Reads an answer whole.
-async fn answered(stream: &mut TcpStream) {
+/// Reads an answer whole: what was asked comes back, and that it is done.
+async fn answered(stream: &mut TcpStream, asked: &str) {
     let mut answer = Vec::new();
     while !answer.ends_with(b"done") {
         assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "no answer");
     }
+    let told = format!("\r\n\r\n{asked}done");
+    assert!(answer.ends_with(told.as_bytes()), "{answer:?}");
 }
 
 #[tokio::test]
@@ -61,7 +64,7 @@ async fn clients_that_say_nothing_keep_nobody_out() {
     }
     let mut client = TcpStream::connect(address).await.unwrap();
     client.write_all(REQUEST).await.unwrap();
-    answered(&mut client).await;
+    answered(&mut client, "").await;
     let mut first = silent.remove(0);
     let closed = first.read(&mut [0; 1]).await;
     assert!(closed.is_err() || closed.is_ok_and(|read| read == 0));
@@ -74,13 +77,15 @@ async fn a_connection_whose_request_is_under_way_keeps_its_place() {
     busy.write_all(b"POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx")
         .await
         .unwrap();
+    let mut idle = Vec::new();
     for _ in 0..4 {
         let mut client = TcpStream::connect(address).await.unwrap();
         client.write_all(REQUEST).await.unwrap();
-        answered(&mut client).await;
+        answered(&mut client, "").await;
+        idle.push(client);
     }
     slow.add_permits(1);
-    answered(&mut busy).await;
+    answered(&mut busy, "x").await;
 }
 
 #[tokio::test]
