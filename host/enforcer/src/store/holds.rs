@@ -198,7 +198,7 @@ impl Store {
         );
         let status = status.map(ApprovalStatus::as_str);
         let connection = self.connection();
-        let total = connection
+        let total: i64 = connection
             .prepare_cached(&format!("SELECT count(*) FROM holds WHERE {wanted}"))?
             .query_row(
                 named_params! {
@@ -221,6 +221,7 @@ impl Store {
             },
             |row| approval(row, &now),
         )?;
+        let total = u64::try_from(total).unwrap_or_default();
         Ok((page.collect::<Result<_, _>>()?, total))
     }
 
@@ -250,10 +251,11 @@ impl Store {
                  ORDER BY requested_at DESC LIMIT {LOOKED_AT})
              WHERE status = 'pending' AND {HAS_TIME_LEFT}"
         ))?;
-        Ok(statement.query_row(
+        let waiting: i64 = statement.query_row(
             named_params! {":wall": now.wall, ":uptime": now.uptime, ":boot": &*now.boot},
             |row| row.get(0),
-        )?)
+        )?;
+        Ok(u64::try_from(waiting).unwrap_or_default())
     }
 
     /// One approval.
