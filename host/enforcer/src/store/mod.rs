@@ -4,6 +4,7 @@ mod checkpoint;
 mod clock;
 mod events;
 mod holds;
+mod listed;
 mod migrate;
 mod violations;
 

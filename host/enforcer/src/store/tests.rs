@@ -176,7 +176,7 @@ fn no_change_of_the_system_clock_makes_a_hold_last_longer_or_end_sooner() {
 fn which_holds_a_page_shows_is_told_by_an_index_alone() {
     let store = Store::in_memory().unwrap();
     let connection = store.connection();
-    let explain = format!("EXPLAIN QUERY PLAN {}", super::holds::latest());
+    let explain = format!("EXPLAIN QUERY PLAN {}", super::listed::latest());
     let mut statement = connection.prepare(&explain).unwrap();
     let steps = statement.query_map(
         rusqlite::named_params! {":wall": 0, ":uptime": 0, ":boot": "", ":limit": 1},
