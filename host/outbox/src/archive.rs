@@ -59,6 +59,10 @@ pub enum Delivery {
     Refused(String),
 }
 
+/// The records that are read at once, before anybody looks at them: so many, or of so many bytes.
+const PAGE: usize = 256;
+const PAGE_BYTES: u64 = 4 << 20;
+
 impl Archive {
     /// Opens the log at `path`. It may be in use, and stays as it is.
     ///
@@ -120,7 +124,8 @@ impl Archive {
     }
 
     /// Visits the records behind index `after`, in the order of the chain, until the visitor breaks.
-    /// They are of one moment: what is appended meanwhile is not among them.
+    /// What is appended meanwhile is not among them. The visitor may take its time: the log is not held
+    /// open while it looks at a record.
     ///
     /// # Errors
     /// The log cannot be read, or only up to some record: those were visited.
@@ -129,8 +134,41 @@ impl Archive {
         after: u64,
         mut visitor: impl FnMut(Entry) -> ControlFlow<()>,
     ) -> Result<(), StatusError> {
-        let after = i64::try_from(after).unwrap_or(i64::MAX);
-        self.read("WHERE seq > ?1", params![after], |entry| Ok(visitor(entry)))
+        let mut after = i64::try_from(after).unwrap_or(i64::MAX);
+        // A damaged end is met where it is come to.
+        let end: i64 = self
+            .connection
+            .query_row("SELECT ifnull(max(seq), 0) FROM event", [], |row| {
+                row.get(0)
+            })
+            .unwrap_or(i64::MAX);
+        loop {
+            let (from, mut page, mut bytes) = (after, Vec::new(), 0_u64);
+            let read = self.read(
+                "WHERE seq > ?1 AND seq <= ?2",
+                params![from, end],
+                |entry| {
+                    after = i64::try_from(entry.index).unwrap_or(i64::MAX);
+                    bytes = bytes.saturating_add(entry.event.bytes());
+                    page.push(entry);
+                    Ok(if page.len() < PAGE && bytes < PAGE_BYTES {
+                        ControlFlow::Continue(())
+                    } else {
+                        ControlFlow::Break(())
+                    })
+                },
+            );
+            let is_last = page.is_empty();
+            for entry in page {
+                if visitor(entry).is_break() {
+                    return Ok(());
+                }
+            }
+            read?;
+            if is_last {
+                return Ok(());
+            }
+        }
     }
 
     /// The records of one call and its effects, in the order of the chain.

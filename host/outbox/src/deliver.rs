@@ -62,7 +62,7 @@ pub async fn deliver(
 }
 
 async fn run(outbox: &Outbox, carrier: &impl Carrier, policy: &Retry) {
-    let _turn = Turn::take(outbox.turn(), policy.turn).await;
+    let mut turn = None;
     // Nothing waits up to and including this row.
     let mut done = 0;
     // Up to this row events go one by one: a batch that ended here was refused.
@@ -70,11 +70,16 @@ async fn run(outbox: &Outbox, carrier: &impl Carrier, policy: &Retry) {
     let mut failures: u32 = 0;
     let mut gathered = false;
     loop {
+        if turn.is_none() {
+            turn = Some(Turn::take(outbox.turn(), policy.turn).await);
+        }
         let limit = if done < alone_through { 1 } else { BATCH };
         let batch = match outbox.batch(done, limit).await {
             Ok(batch) => batch,
             Err(why) => {
                 failures = failures.saturating_add(1);
+                // Another process may have more luck: it may have another key, for instance.
+                turn = None;
                 postpone(outbox, policy.delay(failures, None), &why).await;
                 continue;
             }
@@ -103,11 +108,13 @@ async fn run(outbox: &Outbox, carrier: &impl Carrier, policy: &Retry) {
             Ok(Sent::Never { why }) => Some(one_line(&why)),
             Ok(Sent::Later { after, why }) => {
                 failures = failures.saturating_add(1);
+                turn = None;
                 postpone(outbox, policy.delay(failures, after), &why).await;
                 continue;
             }
             Err(_) => {
                 failures = failures.saturating_add(1);
+                turn = None;
                 postpone(outbox, policy.delay(failures, None), "no answer in time").await;
                 continue;
             }

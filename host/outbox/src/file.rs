@@ -53,6 +53,11 @@ impl LogFile {
     pub(crate) fn connect(&self, power_loss: bool) -> Result<(Connection, [u8; 16]), OpenError> {
         let mut connection = self.open()?;
         let settle = |connection: &mut Connection| {
+            // Before anything is changed, since it may be anybody's.
+            match schema::looks(connection)? {
+                Some(Found::Ours(_)) | None => {}
+                Some(other) => return Ok(other),
+            }
             write_ahead(connection)?;
             connection.pragma_update(
                 None,
@@ -62,13 +67,34 @@ impl LogFile {
             schema::prepare(connection)
         };
         match settle(&mut connection) {
-            Ok(Found::Ours(id)) => Ok((connection, id)),
+            Ok(Found::Ours(id)) => {
+                self.close_to_others()?;
+                Ok((connection, id))
+            }
             Ok(Found::Other(found)) => Err(OpenError::format(&self.path, found)),
             Ok(Found::Foreign) => Err(OpenError::NotALog {
                 path: self.path.clone(),
             }),
             Err(error) => Err(self.refused(error)),
         }
+    }
+
+    /// Takes the log, and what SQLite keeps beside it, from everyone but its owner.
+    fn close_to_others(&self) -> Result<(), OpenError> {
+        for beside in ["", "-wal", "-shm"] {
+            let mut path = self.path.clone().into_os_string();
+            path.push(beside);
+            let path = PathBuf::from(path);
+            let Ok(metadata) = fs::symlink_metadata(&path) else {
+                continue;
+            };
+            if metadata.is_file() && metadata.mode() & 0o077 != 0 {
+                let private = fs::Permissions::from_mode(metadata.mode() & 0o600);
+                fs::set_permissions(&path, private)
+                    .map_err(|source| OpenError::File { path, source })?;
+            }
+        }
+        Ok(())
     }
 
     /// Opens a connection that only reads.
@@ -130,8 +156,7 @@ fn private_folder(folder: &Path) -> Result<PathBuf, OpenError> {
     folder.canonicalize().map_err(failed)
 }
 
-/// Makes the file if it is missing, refuses what is not a file, and closes it to others. SQLite gives
-/// its companion files the same permissions.
+/// Makes the file if it is missing, for its owner only, and refuses what is not a file.
 fn private_file(path: &Path) -> Result<fs::Metadata, OpenError> {
     let failed = |source: io::Error| OpenError::File {
         path: path.into(),
@@ -141,12 +166,7 @@ fn private_file(path: &Path) -> Result<fs::Metadata, OpenError> {
         return Err(OpenError::NotAFile { path: path.into() });
     }
     let file = open_private(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    if metadata.mode() & 0o077 != 0 {
-        file.set_permissions(fs::Permissions::from_mode(metadata.mode() & 0o600))
-            .map_err(failed)?;
-    }
-    Ok(metadata)
+    file.metadata().map_err(failed)
 }
 
 /// Opens a file for reading and writing, and makes it for its owner only if it is missing.

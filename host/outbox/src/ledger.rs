@@ -32,8 +32,18 @@ pub(crate) struct Record {
     pub(crate) event: Event,
     /// The digest of what it says, made where nobody waits for it.
     pub(crate) content: Hash,
-    /// Whether it is delivered, or only kept.
-    pub(crate) deliver: bool,
+    pub(crate) kind: Kind,
+}
+
+/// Whether an event is delivered, and whether there is always room for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Delivered; refused where too much waits.
+    Begins,
+    /// Delivered, whatever waits.
+    Ends,
+    /// Only kept.
+    Local,
 }
 
 /// What the destination said about the oldest waiting events.
@@ -336,15 +346,14 @@ fn append(
     let Record {
         event,
         content,
-        deliver,
+        kind,
     } = record;
     let bytes = i64::try_from(event.bytes()).unwrap_or(i64::MAX);
-    let (place, count) = if *deliver {
-        (destination, end.count.with(bytes))
-    } else {
-        (NOWHERE, Count::default())
+    let (place, count) = match kind {
+        Kind::Begins | Kind::Ends => (destination, end.count.with(bytes)),
+        Kind::Local => (NOWHERE, Count::default()),
     };
-    if *deliver && count.exceeds(cap, end.settled) {
+    if *kind == Kind::Begins && count.exceeds(cap, end.settled) {
         // More may be settled by now.
         end.settled = Count::settled(transaction, destination)?;
         if count.exceeds(cap, end.settled) {
@@ -387,7 +396,7 @@ fn append(
         });
     }
     end.head = next;
-    if *deliver {
+    if *kind != Kind::Local {
         end.count = count;
     }
     Ok(Ok(()))

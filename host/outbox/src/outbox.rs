@@ -10,7 +10,7 @@ use crate::chain;
 use crate::error::{AppendError, OpenError, StatusError, one_line};
 use crate::event::Event;
 use crate::file::LogFile;
-use crate::ledger::{Cap, Change, Ledger, Record, Settlement};
+use crate::ledger::{Cap, Change, Kind, Ledger, Record, Settlement};
 use crate::reader::{Batch, Reader};
 use crate::signer::Signer;
 use crate::turn;
@@ -26,9 +26,9 @@ pub struct Options {
     /// Whether an append also survives a loss of power: every commit then waits for the disk. Without
     /// it an append survives a killed process, and a loss of power may take the last of them.
     pub power_loss: bool,
-    /// The most events that may wait for one destination.
+    /// The most events that may wait for one destination before nothing new begins.
     pub max_waiting: u64,
-    /// The most bytes of events that may wait for one destination.
+    /// The most bytes of events that may wait for one destination before nothing new begins.
     pub max_waiting_bytes: u64,
 }
 
@@ -133,7 +133,19 @@ impl Outbox {
     /// Dropping the future leaves the event kept whole or not at all, and says nothing about which.
     /// Appending it again under the same id is safe.
     pub async fn append(&self, event: Event) -> Result<(), AppendError> {
-        self.record(event, true).await
+        self.record(event, Kind::Begins).await
+    }
+
+    /// As [`Self::append`], for the end of something whose beginning was appended: it is kept and delivered
+    /// whatever waits. So who calls this bounds what is under way.
+    ///
+    /// # Errors
+    /// As [`Self::append`], but never [`AppendError::Full`].
+    ///
+    /// # Cancel safety
+    /// As [`Self::append`].
+    pub async fn append_end(&self, event: Event) -> Result<(), AppendError> {
+        self.record(event, Kind::Ends).await
     }
 
     /// As [`Self::append`], for what is kept and delivered to nobody. It does not count against the
@@ -145,16 +157,19 @@ impl Outbox {
     /// # Cancel safety
     /// As [`Self::append`].
     pub async fn keep(&self, event: Event) -> Result<(), AppendError> {
-        self.record(event, false).await
+        self.record(event, Kind::Local).await
     }
 
-    async fn record(&self, event: Event, deliver: bool) -> Result<(), AppendError> {
-        let destination = if deliver { &*self.destination } else { "" };
+    async fn record(&self, event: Event, kind: Kind) -> Result<(), AppendError> {
+        let destination = match kind {
+            Kind::Begins | Kind::Ends => &*self.destination,
+            Kind::Local => "",
+        };
         let content = chain::content(destination, &event);
         let record = Record {
             event,
             content,
-            deliver,
+            kind,
         };
         self.writer.change(Change::Append(Box::new(record))).await
     }
@@ -247,6 +262,8 @@ impl Outbox {
         let reader = Arc::clone(&self.reader);
         match tokio::task::spawn_blocking(move || query(&reader)).await {
             Ok(answer) => answer,
+            // The runtime ends, and whoever asks with it: nothing is wrong with the log.
+            Err(stopped) if stopped.is_cancelled() => std::future::pending().await,
             Err(stopped) => Err(one_line(&stopped.to_string())),
         }
     }

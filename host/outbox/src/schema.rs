@@ -70,19 +70,22 @@ pub(crate) enum Found {
     Foreign,
 }
 
+/// What a database is, without changing anything; nothing where it is empty.
+pub(crate) fn looks(connection: &mut Connection) -> rusqlite::Result<Option<Found>> {
+    // One moment, in which another process has made the tables or not.
+    let transaction = connection.transaction()?;
+    let found = match is_new(&transaction)? {
+        true => None,
+        false => Some(recognise(&transaction)?),
+    };
+    transaction.commit()?;
+    Ok(found)
+}
+
 /// Makes the tables in an empty database and recognises what is there otherwise.
 pub(crate) fn prepare(connection: &mut Connection) -> rusqlite::Result<Found> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let is_new = [
-        "PRAGMA application_id",
-        "PRAGMA user_version",
-        "SELECT count(*) FROM sqlite_schema",
-    ]
-    .into_iter()
-    .try_fold(true, |is_new, sql| {
-        Ok::<_, rusqlite::Error>(is_new && number(&transaction, sql)? == 0)
-    })?;
-    if is_new {
+    if is_new(&transaction)? {
         transaction.execute_batch(TABLES)?;
         transaction.execute("INSERT INTO log (id) VALUES (randomblob(16))", [])?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
@@ -114,6 +117,19 @@ pub(crate) fn recognise(connection: &Connection) -> rusqlite::Result<Found> {
         Some(id) if strange == 0 => Ok(Found::Ours(id)),
         Some(_) | None => Ok(Found::Foreign),
     }
+}
+
+fn is_new(connection: &Connection) -> rusqlite::Result<bool> {
+    for sql in [
+        "PRAGMA application_id",
+        "PRAGMA user_version",
+        "SELECT count(*) FROM sqlite_schema",
+    ] {
+        if number(connection, sql)? != 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn number(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {

@@ -82,6 +82,33 @@ async fn a_log_that_nobody_touched_is_whole() {
 }
 
 #[tokio::test]
+async fn who_looks_at_a_record_for_long_does_not_hold_the_log_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = open(folder.path());
+    append(&outbox, "s", 0..300).await;
+    let archive = Archive::open(&log(folder.path())).unwrap();
+    let mut seen = 0;
+    let visited = archive.visit(3, |entry| {
+        seen += 1;
+        assert_eq!(entry.index, 3 + seen);
+        if seen == 1 {
+            // What is held open cannot be written back.
+            let other = Connection::open(log(folder.path())).unwrap();
+            let truncate = "PRAGMA wal_checkpoint(TRUNCATE)";
+            let busy: i64 = other.query_row(truncate, [], |row| row.get(0)).unwrap();
+            assert_eq!(busy, 0);
+            let repeat =
+                "INSERT INTO event SELECT seq + 297, 'new', destination, session_id, call_id,
+                event_type, appended_at, nth, bytes, hash, facts, body FROM event WHERE seq = 4";
+            other.execute(repeat, []).unwrap();
+        }
+        ControlFlow::Continue(())
+    });
+    visited.unwrap();
+    assert_eq!(seen, 297, "what came meanwhile is not among them");
+}
+
+#[tokio::test]
 async fn an_empty_log_is_whole() {
     let folder = tempfile::tempdir().unwrap();
     let outbox = open(folder.path());

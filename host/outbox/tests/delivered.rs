@@ -265,6 +265,31 @@ async fn one_loop_delivers_and_the_next_takes_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_cannot_deliver_gives_way_to_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = open(folder.path());
+    let without_key = Scripted::new(std::iter::repeat_with(|| later(None)).take(1_000));
+    let with_key = Scripted::default();
+    let start = |carrier: &Scripted| {
+        let handle = open(folder.path());
+        let forever = std::future::pending();
+        tokio::spawn(deliver(handle, carrier.clone(), Retry::default(), forever))
+    };
+    let first = start(&without_key);
+    append(&outbox, 0..3).await;
+    without_key.tried().await;
+    let second = start(&with_key);
+    outbox.drained().await;
+    assert_eq!(
+        with_key.ids(),
+        [0, 1, 2].map(|number| event("s", number).id)
+    );
+    assert_eq!(outbox.status().await.unwrap().last_error, None);
+    first.abort();
+    second.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_shutdown_leaves_is_delivered_next_time() {
     let folder = tempfile::tempdir().unwrap();
     let outbox = open(folder.path());

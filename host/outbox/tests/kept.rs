@@ -172,13 +172,17 @@ async fn a_full_log_refuses_new_events_until_some_are_delivered() {
     outbox.append(event("s", 2)).await.unwrap();
     assert_eq!(outbox.append(event("s", 3)).await, Err(AppendError::Full));
     assert_eq!(outbox.append(event("s", 1)).await, Ok(()));
+    // How something ended that began is kept all the same, and counts.
+    outbox.append_end(event("s", 4)).await.unwrap();
+    assert_eq!(outbox.status().await.unwrap().waiting, 3);
+    assert_eq!(outbox.append(event("s", 3)).await, Err(AppendError::Full));
     // Other destinations have room of their own.
     let elsewhere = Outbox::open(&log(folder.path()), "https://e", Options::default()).unwrap();
     elsewhere.append(event("t", 1)).await.unwrap();
     let carrier = support::Scripted::default();
     deliver(outbox.clone(), carrier, Retry::default(), outbox.drained()).await;
     outbox.append(event("s", 3)).await.unwrap();
-    assert_eq!(ids(folder.path()).len(), 4);
+    assert_eq!(ids(folder.path()).len(), 5);
 }
 
 #[tokio::test]

@@ -171,7 +171,12 @@ fn a_file_that_is_not_a_log_is_refused_and_left_as_it_is() {
     let database = rusqlite::Connection::open(&other).unwrap();
     database.execute_batch("CREATE TABLE theirs (x)").unwrap();
     drop(database);
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let before = std::fs::read(&other).unwrap();
     assert!(matches!(refusal(&other), OpenError::NotALog { .. }));
+    // It is left as it was.
+    assert_eq!(std::fs::read(&other).unwrap(), before);
+    assert_eq!(mode(&other), 0o644);
 }
 
 #[test]
