@@ -1,6 +1,46 @@
-//! From the file of an earlier version to one of this version.
+//! Whose a file is, and from one of an earlier version to one of this version.
 
 use rusqlite::{Connection, TransactionBehavior};
+
+/// Marks a SQLite file as an enforcer's store ("THOE"), so that nobody else's database is written to.
+const APPLICATION: i64 = 0x5448_4F45;
+
+/// The format this program writes, kept in `user_version`. 0 is also what a file has that nobody
+/// numbered, and every file had until version 1.
+pub(super) const VERSION: i64 = 1;
+
+/// What a file turned out to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A store, of this version or an earlier one, or an empty file.
+    Ours,
+    /// A store of a later version.
+    Later(i64),
+    /// Another program's database.
+    Foreign,
+}
+
+/// Recognises a file without changing anything.
+pub(super) fn recognise(connection: &Connection) -> rusqlite::Result<Found> {
+    // One statement, so that another process which makes the tables meanwhile has made all or none.
+    connection.query_row(
+        "SELECT (SELECT application_id FROM pragma_application_id),
+                (SELECT user_version FROM pragma_user_version),
+                (SELECT count(*) FROM sqlite_schema) = 0,
+                EXISTS (SELECT 1 FROM pragma_table_info('holds') WHERE name = 'arguments_digest')",
+        [],
+        |row| {
+            let (application, version): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let (empty, unmarked_store): (bool, bool) = (row.get(2)?, row.get(3)?);
+            Ok(match application {
+                APPLICATION if version > VERSION => Found::Later(version),
+                APPLICATION => Found::Ours,
+                0 if version == 0 && (empty || unmarked_store) => Found::Ours,
+                _ => Found::Foreign,
+            })
+        },
+    )
+}
 
 /// The tables as they are now.
 const SCHEMA: &str = include_str!("schema.sql");
@@ -37,5 +77,7 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.execute_batch(BOUND_HOLDS)?;
     }
     transaction.execute_batch(SCHEMA)?;
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }

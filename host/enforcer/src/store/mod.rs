@@ -23,6 +23,7 @@ use clock::{Clock, Now, since_1970};
 pub(crate) use events::{KeptEvent, StoredEvent};
 pub(crate) use holds::NewHold;
 pub use holds::{Approval, ApprovalStatus, Resolution, ResolveError};
+use migrate::Found;
 pub(crate) use violations::{KeptBlock, NewViolation};
 
 /// How long a writer waits for another process on the same file.
@@ -35,13 +36,32 @@ const RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 /// The store could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file could not be opened or is not a store.
+    /// The file could not be opened or is no database.
     #[error("cannot open the enforcer's store `{}`: {}", path.display(), plain(source))]
     Open {
         /// The file.
         path: PathBuf,
         /// Why.
         source: rusqlite::Error,
+    },
+    /// The file is another program's database.
+    #[error(
+        "`{}` is another program's database; move it away to start a new store, or choose another folder",
+        _0.display()
+    )]
+    Foreign(PathBuf),
+    /// The file is a store of a later version of this program.
+    #[error(
+        "the enforcer's store `{}` is of a later version (format {version}, and this program knows {}); \
+         use that version, or move the file away to start a new store",
+        path.display(),
+        migrate::VERSION
+    )]
+    Later {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        version: i64,
     },
     /// A statement failed: the disk is full, the file is locked or damaged.
     #[error("the enforcer's store failed: {}", plain(_0))]
@@ -91,7 +111,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// If the file cannot be opened, written or is not a SQLite file.
+    /// If the file cannot be opened or written, or is not a store: nothing is changed in it then.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         // Arguments of held calls are in it, so a new file is its owner's only. Whatever keeps it from
         // being made keeps SQLite from it as well, and SQLite says what.
@@ -100,12 +120,20 @@ impl Store {
             .write(true)
             .mode(0o600)
             .open(path);
-        Connection::open(path)
-            .and_then(Self::prepare)
-            .map_err(|source| StoreError::Open {
+        let cannot_open = |source| StoreError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let connection = Connection::open(path).map_err(cannot_open)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(cannot_open)?;
+        match migrate::recognise(&connection).map_err(cannot_open)? {
+            Found::Ours => Self::prepare(connection).map_err(cannot_open),
+            Found::Foreign => Err(StoreError::Foreign(path.to_owned())),
+            Found::Later(version) => Err(StoreError::Later {
                 path: path.to_owned(),
-                source,
-            })
+                version,
+            }),
+        }
     }
 
     /// A store that ends with its last clone.
@@ -139,7 +167,6 @@ impl Store {
     }
 
     fn prepare(mut connection: Connection) -> rusqlite::Result<Self> {
-        connection.busy_timeout(BUSY_TIMEOUT)?;
         // Else a statement is prepared anew for each value that it is given.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         write_ahead(&connection)?;

@@ -340,6 +340,40 @@ fn a_file_that_is_no_store_is_named() {
 }
 
 #[test]
+fn a_database_of_another_program_or_a_later_version_is_left_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, sql, refused) in [
+        (
+            "tables",
+            "CREATE TABLE notes (body TEXT)",
+            "another program's",
+        ),
+        (
+            "holds",
+            "CREATE TABLE holds (token TEXT)",
+            "another program's",
+        ),
+        ("number", "PRAGMA user_version = 1", "another program's"),
+        ("mark", "PRAGMA application_id = 7", "another program's"),
+        (
+            "later",
+            "PRAGMA application_id = 0x54484F45; PRAGMA user_version = 2; CREATE TABLE holds (a)",
+            "of a later version (format 2, and this program knows 1)",
+        ),
+    ] {
+        let path = folder.path().join(name);
+        rusqlite::Connection::open(&path)
+            .and_then(|other| other.execute_batch(sql))
+            .unwrap();
+        let before = std::fs::read(&path).unwrap();
+        let error = Store::open(&path).unwrap_err().to_string();
+        assert!(error.contains(refused), "{name}: {error}");
+        assert!(error.contains("move"), "{name}: {error}");
+        assert_eq!(std::fs::read(&path).unwrap(), before, "{name}");
+    }
+}
+
+#[test]
 fn tokens_fit_the_alphabet_that_clients_extract() {
     let store = Store::in_memory().unwrap();
     let (first, second) = (hold(&store), hold(&store));
