@@ -232,6 +232,21 @@ fn a_variable_says_the_same_as_its_flag() {
 }
 
 #[test]
+fn space_around_a_variable_is_not_part_of_it() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    let call = thoth.call(tool("canary")).args(["sing", r#"{"note":"a"}"#]);
+    let call = call.env("THOTH_API_URL", format!(" {}\n", service.url()));
+    let call = call
+        .env("THOTH_API_KEY", "key\n")
+        .env("THOTH_EVENT_INGEST_TOKEN", "\tingest\n")
+        .env("THOTH_TENANT_ID", " acme ");
+    let _completed = call.run().json(0);
+    assert_eq!(service.enforce_body()["tenant_id"], "acme");
+    let told = &service.requests_to(Site::Events)[0];
+    assert_eq!(told.header("x-thoth-event-ingest-token"), Some("ingest"));
+}
+
+#[test]
 fn a_flag_wins_over_its_variable() {
     let (thoth, service) = (thoth(), Faultd::start());
     let call = sing(&thoth, &service).args(["--tenant-id", "flag", "--mode", "block"]);

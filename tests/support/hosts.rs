@@ -200,6 +200,8 @@ impl Server {
                 command.args(["--host", "127.0.0.1", "--port", &port.to_string()]);
                 // It looks for its own packages from where it is started.
                 command.current_dir(found(node()));
+                // It is killed, so what it unpacks is removed with the folder.
+                command.env("TMPDIR", folder.path());
                 command.envs(vars.iter().copied());
                 (command, "Server listening")
             }

@@ -209,8 +209,13 @@ impl Ready {
             Err(why) => governor.begin(&mut line, Err(ArgumentsError::Untold(why.to_string()))),
         };
         let (mut pause, wait) = (POLL_MIN, settings.step_up_wait);
-        let end = line.ports.monotonic().saturating_add(wait);
+        let asked_at = line.ports.monotonic();
+        let mut end = asked_at.saturating_add(wait);
         while let Step::Over(Outcome::Pending(hold)) = step {
+            // What is held for less long is not waited for longer.
+            if let Some(seconds) = hold.timeout_seconds {
+                end = end.min(asked_at.saturating_add(Duration::from_secs(seconds.into())));
+            }
             let left = end.saturating_sub(line.ports.monotonic());
             let mut asked = hold.clone();
             if left.is_zero() {

@@ -70,7 +70,9 @@ impl fmt::Display for JsonErrorKind {
             Self::DuplicateName(name) => write!(f, "the name `{}` comes twice", quote(name)),
             Self::NulInName => f.write_str("a name contains the character U+0000"),
             Self::IntegerTooLarge => {
-                f.write_str("an integer beyond ±9007199254740991; give it as text")
+                f.write_str(
+                    "an integer beyond ±9007199254740991; give it as text, or with an exponent for a float",
+                )
             }
             Self::NotCanonical => f.write_str("not in canonical form (RFC 8785)"),
             Self::NumberTooLarge => f.write_str("a number beyond what a double can hold"),

@@ -63,10 +63,14 @@ impl Call {
         let fields = Fields(body.as_object().ok_or(CallError::NotAnObject)?);
         let empty = Map::new();
         let task = Fields(fields.object("task_context")?.unwrap_or(&empty));
+        let of_task = |error| match error {
+            CallError::Type(name, kind) => CallError::Type(format!("task_context.{name}"), kind),
+            other => other,
+        };
         // Conventional keys of a free object; the camel case ones come from older clients.
-        let either = |snake, camel| match task.text(snake)? {
+        let either = |snake, camel| match task.text(snake).map_err(of_task)? {
             Some(text) => Ok(Some(text)),
-            None => task.text(camel),
+            None => task.text(camel).map_err(of_task),
         };
         Ok(Self {
             request_id: fields.text("request_id")?,
@@ -90,7 +94,7 @@ impl Call {
             task: Task {
                 initiated_by: either("initiated_by", "initiatedBy")?,
                 task_id: either("task_id", "taskId")?,
-                chain: task.texts("chain")?,
+                chain: task.texts("chain").map_err(of_task)?,
             },
             model: Model {
                 name: fields.text("model_name")?,

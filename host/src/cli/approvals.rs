@@ -3,12 +3,14 @@
 //! It works on the embedded enforcer's store in the state folder, so it needs no server to run, and
 //! the operating system's file permissions are the credential.
 
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use thoth_enforcer::{Approval, ApprovalStatus, Resolution, ResolveError, Store};
+use thoth_host::grants::Settings;
 use thoth_host::inert;
 
 use super::report::inert_json;
@@ -60,9 +62,15 @@ pub(super) struct Resolve {
 pub(super) async fn run(command: Command) -> Result<Exit> {
     match command {
         Command::List { all, json, state } => {
-            let store = open(&state)?;
             let status = (!all).then_some(ApprovalStatus::Pending);
-            let approvals = store.approvals(status)?;
+            // In the usual folder nothing has been held yet; another one may be the wrong one.
+            let settings = state.config.read()?.settings;
+            let is_new = state.named(&settings).is_none() && !file(&state, &settings)?.exists();
+            let approvals = if is_new {
+                Vec::new()
+            } else {
+                open(&state)?.approvals(status)?
+            };
             if json {
                 let rows: Vec<Value> = approvals.iter().map(row).collect();
                 tell!("{}", inert_json(&format!("{:#}", Value::Array(rows))));
@@ -112,10 +120,12 @@ pub(super) fn local_user() -> String {
     std::env::var("USER").unwrap_or_else(|_| "local user".into())
 }
 
+fn file(state: &StateArgs, settings: &Settings) -> Result<PathBuf> {
+    Ok(state.dir(settings)?.join("enforcer.db"))
+}
+
 fn open(state: &StateArgs) -> Result<Store> {
-    let file = state
-        .dir(&state.config.read()?.settings)?
-        .join("enforcer.db");
+    let file = file(state, &state.config.read()?.settings)?;
     if !file.exists() {
         let missing = format!(
             "no holds are kept in `{}`; name the state folder of the enforcer with `--state-dir`",

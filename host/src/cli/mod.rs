@@ -51,6 +51,7 @@ enum Command {
     Lock(lock::Args),
     Tools(tools::Args),
     Init(init::Args),
+    #[command(visible_alias = "selftest")]
     Doctor(Box<doctor::Args>),
     Completions(completions::Completions),
     Man(completions::Man),

@@ -338,10 +338,14 @@ fn json_object(name: &str) -> Result<Option<String>> {
     }
 }
 
-/// A variable that says something. What is not UTF-8 in it cannot be meant, but says something.
+/// A variable that says something, without the space around it, which a file that was read into it leaves
+/// there. What is not UTF-8 in it cannot be meant, but says something.
 pub(super) fn var(name: &str) -> Option<String> {
-    let value = env::var_os(name)?.to_string_lossy().into_owned();
-    Some(value).filter(|value| !value.trim().is_empty())
+    let value = env::var_os(name)?;
+    let value = value.to_string_lossy();
+    Some(value.trim())
+        .filter(|value| !value.is_empty())
+        .map(str::to_owned)
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {

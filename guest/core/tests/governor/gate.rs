@@ -258,6 +258,21 @@ fn a_call_that_nobody_approves_in_time_is_refused_with_its_token() {
 }
 
 #[test]
+fn a_call_is_not_waited_for_longer_than_it_is_held() {
+    let held = HELD.replace('{', r#"{"step_up_timeout_seconds":1,"#);
+    let mut fake = answering([ok(&held)]);
+    fake.answers.extend((0..4).map(|_| ok(UNDECIDED)));
+    fake.answers.push_back(taken());
+    let told = refusal(check(
+        &mut gate(&[("THOTH_STEP_UP_WAIT", "10s")]),
+        &mut fake,
+    ));
+    assert_eq!(told["cause"], "expired");
+    assert!(fake.waits.iter().sum::<Duration>() <= Duration::from_secs(1));
+    assert!(fake.answers.is_empty());
+}
+
+#[test]
 fn a_call_that_must_not_wait_is_asked_about_once() {
     let mut fake = answering([ok(HELD), ok(UNDECIDED), taken()]);
     let told = refusal(check(&mut gate(&[("THOTH_STEP_UP_WAIT", "0s")]), &mut fake));
