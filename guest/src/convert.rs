@@ -120,6 +120,8 @@ cases!(core::Cause => wit::Cause {
 cases!(core::FailureCause => wit::FailureCause {
     UnknownTool,
     InvalidArguments,
+    ApprovalUsed,
+    NotRecorded,
     ToolError,
     Trap,
     Exit,
@@ -142,6 +144,8 @@ cases!(core::FailureCause => wit::FailureCause {
 cases!(wit::FailureCause => core::FailureCause {
     UnknownTool,
     InvalidArguments,
+    ApprovalUsed,
+    NotRecorded,
     ToolError,
     Trap,
     Exit,

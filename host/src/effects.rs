@@ -8,15 +8,16 @@ use std::time::Duration;
 use serde_json::Value;
 use thoth_core::events::Local;
 use thoth_core::json::canonical;
-use thoth_core::{Event, FailureCause, Hold, Outcome, Session as Scope, ToolCall, ToolFailure};
+use thoth_core::{Event, FailureCause, Outcome, Session as Scope, ToolCall, ToolFailure};
+use thoth_outbox::AppendError;
 use tokio::time::Instant;
 
 use crate::calling::{Onlookers, Stage as CallStage};
 use crate::clock::Clock;
-use crate::governor::{Claim, Dispatch, Notes, Use};
+use crate::governor::{Claim, Dispatch, GivenUp, Notes, Use};
 use crate::outbox::{Open, quoted_digest};
 use crate::runtime::Runtime;
-use crate::session::{HOLD_TIMEOUT, POLL_MAX, POLL_MIN};
+use crate::session::{POLL_MAX, POLL_MIN, patience};
 use crate::telemetry::Traced;
 use crate::tool::{Act, Effect, Effects, Later};
 
@@ -177,9 +178,13 @@ impl Parent {
         act: Act,
         traced: &Traced,
     ) -> Result<(), String> {
-        self.record(call, notes, Local::Requested).await?;
+        let mut unfinished = self.unfinished(Stage::Announced, call, notes);
+        if let Err(why) = self.record(call, notes, Local::Requested).await {
+            unfinished.end();
+            return Err(why);
+        }
+        unfinished.stage = Stage::UnderWay;
         let start = Instant::now();
-        let mut unfinished = self.unfinished(Stage::UnderWay, call, notes);
         let done = act(traced.place()).await;
         let done = done.inspect(|told| notes.set("effect_result", canonical(told)));
         let failed = done.as_ref().err().map(String::as_str);
@@ -187,9 +192,10 @@ impl Parent {
         let last = self.event(call, notes, Local::Done { failed, duration });
         // Who gives up from here on gives up an effect that has this end.
         let (event, facts) = unfinished.last.insert(last).clone();
-        let recorded = self.append(event, facts).await;
+        let recorder = self.runtime.governors().recorder();
+        let recorded = recorder.append_end(event, facts).await;
         unfinished.end();
-        recorded?;
+        recorded.map_err(unrecorded)?;
         done.map(|_| ())
     }
 
@@ -211,7 +217,8 @@ impl Parent {
 
     async fn record(&self, call: &ToolCall, notes: &Notes, local: Local<'_>) -> Result<(), String> {
         let (event, facts) = self.event(call, notes, local);
-        self.append(event, facts).await
+        let recorder = self.runtime.governors().recorder();
+        recorder.append(event, facts).await.map_err(unrecorded)
     }
 
     /// The event of a step, and what only the log is to know of it.
@@ -219,12 +226,6 @@ impl Parent {
         let recorder = self.runtime.governors().recorder();
         let event = recorder.local(&self.scope, call, local);
         (notes.annotate(event), notes.take_facts())
-    }
-
-    async fn append(&self, event: Event, facts: String) -> Result<(), String> {
-        let recorder = self.runtime.governors().recorder();
-        let appended = recorder.append(event, facts).await;
-        appended.map_err(|error| format!("the effect cannot be recorded: {error}"))
     }
 
     /// An effect that the enforcer decides about. One that is held parks the call here: until it is
@@ -266,7 +267,8 @@ impl Parent {
             }
             let claim = used.claim(&self.scope, call);
             let asking = once(call, notes, &act, claim, traced);
-            outcome = governors.resume(&self.scope, call, &hold, asking).await;
+            let resumed = governors.resume(&self.scope, call, &hold, asking, GivenUp::Ends);
+            outcome = resumed.await;
             traced.came_to(&outcome);
         }
         if let Some(parked) = parked {
@@ -280,6 +282,10 @@ impl Parent {
             Outcome::Pending(_) => Err("the hold has expired".into()),
         }
     }
+}
+
+fn unrecorded(error: AppendError) -> String {
+    format!("the effect cannot be recorded: {error}")
 }
 
 /// An effect on its way. If the tool gives it up, or ends before it, an event says that.
@@ -297,6 +303,8 @@ struct Unfinished<'a> {
 /// How far an effect has come.
 #[derive(Clone, Copy)]
 enum Stage {
+    /// The log may have that it is about to happen.
+    Announced,
     /// Nobody has decided, so it does not happen.
     Held,
     /// It may have happened.
@@ -314,13 +322,18 @@ impl Drop for Unfinished<'_> {
         let Some(open) = self.open.take() else {
             return;
         };
+        let recorded = !matches!(self.stage, Stage::Announced);
         if let Some((event, facts)) = self.last.take() {
-            open.end_later(event, facts);
+            open.end_later(event, facts, recorded);
             return;
         }
         let recorder = self.parent.runtime.governors().recorder();
         let scope = &self.parent.scope;
         let event = match self.stage {
+            Stage::Announced => {
+                let why = "it was given up before it happened";
+                recorder.broken(scope, self.call, why, None)
+            }
             Stage::Held => {
                 let why = "it was given up while it was held";
                 recorder.broken(scope, self.call, why, None)
@@ -334,13 +347,8 @@ impl Drop for Unfinished<'_> {
             }
         };
         let event = self.notes.annotate(event);
-        open.end_later(event, self.notes.take_facts());
+        open.end_later(event, self.notes.take_facts(), recorded);
     }
-}
-
-fn patience(hold: &Hold) -> Duration {
-    hold.timeout_seconds
-        .map_or(HOLD_TIMEOUT, |seconds| Duration::from_secs(seconds.into()))
 }
 
 /// The way to do an effect, once, if what was decided on is what was asked.

@@ -28,12 +28,16 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// Keeps the event of something that was given up, after its future is gone.
-    pub(crate) fn end_later(self, event: Event, facts: String) {
+    /// Keeps the event of something that was given up, after its future is gone. There is always room for it
+    /// if the log has that it began.
+    pub(crate) fn end_later(self, event: Event, facts: String, recorded: bool) {
         // Outside of a runtime nothing can be appended; that it began is in the log.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                let kept = self.recorder.append(event, facts).await;
+                let kept = match recorded {
+                    true => self.recorder.append_end(event, facts).await,
+                    false => self.recorder.append(event, facts).await,
+                };
                 drop(self);
                 kept
             });
@@ -73,16 +77,12 @@ impl Recorder {
     /// Returns once the event is durable. `facts` (canonical JSON, or nothing) stay in the log, as the
     /// reason does.
     pub(crate) async fn append(&self, event: Event, facts: String) -> Result<(), AppendError> {
-        let facts = with_reason(facts, &event.reason);
-        let event = thoth_outbox::Event {
-            id: event.event_id,
-            session_id: event.session_id,
-            call_id: event.call_id,
-            event_type: event.event_type.as_str().into(),
-            body: event.body,
-            facts,
-        };
-        self.outbox.append(event).await
+        self.outbox.append(whole(event, facts)).await
+    }
+
+    /// As [`Self::append`], of something that has begun: there is always room for how it ended.
+    pub(crate) async fn append_end(&self, event: Event, facts: String) -> Result<(), AppendError> {
+        self.outbox.append_end(whole(event, facts)).await
     }
 
     /// Keeps the record of where a session starts or ends, and has it delivered as the SDKs' services
@@ -125,7 +125,10 @@ impl Recorder {
             body: thoth_core::json::canonical(&body),
             facts: thoth_core::json::canonical(&told),
         };
-        self.outbox.append(event).await
+        match edge {
+            Edge::Start => self.outbox.append(event).await,
+            Edge::End => self.outbox.append_end(event).await,
+        }
     }
 
     /// Keeps a record that nobody is told: of a hold or an approval. Returns once it is durable.
@@ -228,6 +231,18 @@ impl Note {
 
 /// The longest reason that is kept, in bytes.
 const REASON_MAX: usize = 2_000;
+
+/// An event as the log has it.
+fn whole(event: Event, facts: String) -> thoth_outbox::Event {
+    thoth_outbox::Event {
+        facts: with_reason(facts, &event.reason),
+        id: event.event_id,
+        session_id: event.session_id,
+        call_id: event.call_id,
+        event_type: event.event_type.as_str().into(),
+        body: event.body,
+    }
+}
 
 /// Facts with the reason of a decision among them.
 fn with_reason(facts: String, reason: &str) -> String {

@@ -26,7 +26,7 @@ struct Process {
     service: Faultd,
     runtime: Runtime,
     canary: Tool,
-    _state: tempfile::TempDir,
+    state: tempfile::TempDir,
 }
 
 impl Process {
@@ -49,7 +49,7 @@ impl Process {
             service,
             runtime,
             canary,
-            _state: state,
+            state,
         }
     }
 
@@ -221,6 +221,50 @@ async fn an_approved_hold_runs_the_call_once_and_for_the_call_that_was_held() {
         process.service.requests_to(Site::Hold).len(),
         1,
         "what is over is not asked about"
+    );
+}
+
+/// What a resumed session counts and remembers is what comes after its start.
+#[tokio::test]
+async fn a_call_of_a_session_whose_start_is_not_recorded_does_not_run() {
+    let process = Process::start().await;
+    let session = process.session("s");
+    let log = rusqlite::Connection::open(process.state.path().join("events.db")).unwrap();
+    log.execute_batch(
+        "CREATE TRIGGER no BEFORE INSERT ON event WHEN new.event_type = 'SESSION_START'
+         BEGIN SELECT raise(ABORT, 'no'); END",
+    )
+    .unwrap();
+    let call = process.call(&session, "sing").await;
+    refused(&call, &["not_recorded"]).unwrap();
+    assert_eq!(process.service.requests_to(Site::Enforce).len(), 0);
+    log.execute_batch("DROP TRIGGER no").unwrap();
+    process.assert_healthy(&session).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_about_a_hold_that_is_given_up_leaves_the_call_held() {
+    let process = Process::start().await;
+    let session = process.session("s");
+    process
+        .service
+        .next(Site::Enforce, Answer::step_up("hold-7"));
+    process
+        .service
+        .next(Site::Hold, vec![thoth_tests::Step::Hold]);
+    process.service.hold(Answer::resolved("hold-7", "ALLOW"));
+    let pending = process.call(&session, "sing").await;
+    let asked = tokio::time::timeout(Duration::from_millis(300), session.resume(pending.clone()));
+    assert!(asked.await.is_err());
+    let done = session.resume(pending).await;
+    assert!(matches!(done.outcome, Outcome::Completed(_)), "{done:?}");
+    process
+        .service
+        .wait_until(|service| service.event_types("s").len() >= 2);
+    assert_eq!(
+        process.service.event_types("s"),
+        ["TOOL_CALL_PRE", "TOOL_CALL_POST"],
+        "one end, and not that of the question"
     );
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use thoth_enforcer::{ApprovalStatus, Resolution, Store};
 use thoth_host::{Identity, Jail, Outcome, Runtime, Session};
-use thoth_tests::{Answer, Faultd, Thoth, tool};
+use thoth_tests::{Answer, Faultd, Site, Thoth, tool};
 
 const CALLS: usize = 1000;
 const MEMORY_MAX: u64 = 64 * 1024;
@@ -262,4 +262,54 @@ fn of_processes_that_come_back_to_one_approval_at_once_one_runs_the_call() {
     {
         assert!(run.to_string().contains("for one run"), "{run}");
     }
+    // And whoever came too late is not said to have run it, nor remembered for it.
+    service.enforce(Answer::allow());
+    let _next = sing(&["--resume"]).json(0);
+    let mut ends = service.event_types("s-1");
+    ends.retain(|kind| kind == "TOOL_CALL_POST");
+    assert_eq!(ends.len(), 2, "of the approved call, and of the next");
+    let asked = service.requests_to(Site::Enforce);
+    assert_eq!(
+        asked[asked.len() - 1].json()["session_tool_calls"],
+        serde_json::json!(["sing", "sing"])
+    );
+}
+
+#[test]
+fn a_held_call_that_is_picked_up_has_the_grounds_and_the_time_of_the_first_decision() {
+    let thoth = Thoth::new(env!("CARGO_BIN_EXE_thoth"));
+    let service = Faultd::start();
+    let held = Answer::step_up("hold-7").with("violation_id", "v-1");
+    let held = held.with("decision_reason_code", "large");
+    service.enforce(held.with("step_up_timeout_seconds", 1));
+    let canary = tool("canary");
+    let sing = |more: &[&str]| {
+        let call = thoth.call(&canary).args(["sing", r#"{"note":"a"}"#]);
+        let call = call.arg("--enforcer-url").arg(service.url());
+        call.args(["--session-id", "s-1"]).args(more).run()
+    };
+    let again = ["--resume", "--hold", "hold-7"];
+    // Nobody decides, so it is asked about once a process until its second is over.
+    service.hold(Answer::unresolved("hold-7"));
+    let begun = std::time::Instant::now();
+    let _held = sing(&["--wait", "0s"]).json(4);
+    let over = loop {
+        let run = sing(&[&again[..], &["--wait", "0s"]].concat());
+        if run.status.code() == Some(3) {
+            break run.json(3);
+        }
+        let _held = run.json(4);
+        assert!(
+            begun.elapsed().as_secs() < 60,
+            "its time begins anew each time"
+        );
+    };
+    assert_eq!(
+        [
+            &over["cause"],
+            &over["violation_id"],
+            &over["decision_reason_code"]
+        ],
+        ["expired", "v-1", "large"]
+    );
 }

@@ -205,6 +205,14 @@ pub(crate) fn check_correlation(asked: Asked<'_>, fields: Fields<'_>) -> Result<
     Ok(())
 }
 
+impl Evidence {
+    /// The grounds in an object with the names that an answer has for them; none if one is of a wrong type.
+    #[must_use]
+    pub fn from_members(members: &Map<String, Value>) -> Option<Self> {
+        evidence(Fields(members)).ok()
+    }
+}
+
 /// The grounds in an answer. All known fields are checked, also those that are not used: an answer
 /// with one of the wrong type is not the answer it claims to be.
 pub(crate) fn evidence(fields: Fields<'_>) -> Result<Evidence, Flaw> {

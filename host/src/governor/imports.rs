@@ -8,7 +8,7 @@ use thoth_outbox::AppendError;
 
 use super::bindings::thoth::governance::{outbox, tool, types};
 use super::convert;
-use super::state::{Active, Dispatch, GovernorState};
+use super::state::{Active, Dispatch, GovernorState, lock};
 use crate::clock::Clock;
 
 impl Active {
@@ -26,7 +26,8 @@ impl Active {
             call_id: call.call_id.clone(),
             ran: Arc::default(),
             last: Arc::default(),
-            recorded: resumed,
+            recorded: Arc::new(resumed.into()),
+            ends: Arc::new(true.into()),
             approval: None,
             // A held call runs on an approval only, whatever the mode.
             observe: !resumed && session.mode == thoth_core::Mode::Observe,
@@ -62,10 +63,14 @@ impl tool::Host for GovernorState {
     ) -> Result<String, types::ToolFailure> {
         let answered = self.egress.answered();
         let dispatch = self.active.as_mut().and_then(|active| {
-            let sound = active.recorded && (answered || active.observe);
+            let recorded = active.recorded.load(Ordering::Acquire);
+            let sound = recorded && (answered || active.observe);
             let dispatch = active
                 .dispatch
                 .take_if(|dispatch| sound && dispatch.tool == name)?;
+            active.ends.store(true, Ordering::Release);
+            // What was said before is not the end of what runs now.
+            lock(&active.last).take();
             Some((dispatch, active.approval.take(), Arc::clone(&active.ran)))
         });
         // What is dispatched has its own limit.
@@ -76,18 +81,7 @@ impl tool::Host for GovernorState {
                     ran.store(true, Ordering::Release);
                     (dispatch.run)(arguments).await
                 }
-                Err(error) => Err(ToolFailure {
-                    cause: FailureCause::HostFault,
-                    message: match error {
-                        AppendError::Conflict(_) => {
-                            "nothing ran: an approval is for one run, and this one is used".into()
-                        }
-                        error => {
-                            format!("nothing ran, since the approval cannot be recorded: {error}")
-                        }
-                    },
-                    error: None,
-                }),
+                Err(error) => Err(unusable(&error)),
             },
             None => Err(ToolFailure {
                 cause: FailureCause::HostFault,
@@ -96,5 +90,24 @@ impl tool::Host for GovernorState {
             }),
         };
         result.map_err(convert::failure_out)
+    }
+}
+
+/// Nothing ran: the approval of a held call cannot be recorded, so it cannot be used.
+fn unusable(error: &AppendError) -> ToolFailure {
+    let (cause, message) = match error {
+        AppendError::Conflict(_) => (
+            FailureCause::ApprovalUsed,
+            "an approval is for one run, and this one is used".into(),
+        ),
+        error => (
+            FailureCause::NotRecorded,
+            format!("the approval cannot be recorded: {error}"),
+        ),
+    };
+    ToolFailure {
+        cause,
+        message,
+        error: None,
     }
 }

@@ -17,10 +17,9 @@ mod state;
 mod unfinished;
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::json;
 use thoth_core::{
     Cause, Decision, EmitError, Event, Evidence, FailureCause, Hold, Outcome, Refusal, Retry,
     Session, ToolCall, ToolFailure, Verdict,
@@ -34,10 +33,20 @@ pub(crate) use self::egress::Service;
 pub(crate) use self::notes::Notes;
 pub(crate) use self::state::Dispatch;
 use self::state::{Active, GovernorState};
-use self::unfinished::{Ended, Unfinished};
+use self::unfinished::Unfinished;
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::kept_hold::KeptHold;
 use crate::outbox::{Note, Recorder};
+
+/// What becomes of a held call whose question is given up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GivenUp {
+    /// Nobody comes back to it.
+    Ends,
+    /// Its caller has the hold and may come back.
+    StaysHeld,
+}
 
 /// The governor's component, built from `guest/` by the build script.
 pub(crate) const COMPONENT: &[u8] = include_bytes!(env!("THOTH_GOVERNOR_WASM"));
@@ -124,44 +133,43 @@ impl Governors {
                     .await
             })
             .await;
-        let ended = unfinished.end();
-        match outcome.map(convert::outcome) {
+        let outcome = match outcome.map(convert::outcome) {
             Ok(outcome) => {
                 if let Outcome::Pending(hold) = &outcome {
                     self.held(session, call, hold, component.as_deref()).await;
                 }
                 outcome
             }
-            Err(broken) => self.broken(session, call, broken, ended).await,
-        }
+            Err(broken) => self.broken(session, call, broken, &unfinished).await,
+        };
+        unfinished.end();
+        outcome
     }
 
     /// Records that a call waits for a human. A log that cannot be written now does not let it run
     /// later either.
     async fn held(&self, session: &Session, call: &ToolCall, hold: &Hold, component: Option<&str>) {
-        let told = json!({
-            "component_sha256": component,
-            "digest": hold.digest,
-            // The token itself is nothing for a log that is exported.
-            "hold_sha256": thoth_core::json::digest(&hold.token),
-            "reason": hold.reason,
-            "timeout_seconds": hold.timeout_seconds,
-        });
+        let told = KeptHold::record(hold, component);
         let note = Note::new("HOLD", session, Some(call), told);
         let _ = self.recorder.keep(note).await;
     }
 
     /// Asks once about a held call, and runs it if it was approved.
+    ///
+    /// # Cancel safety
+    /// Dropping the future while nothing runs ends the call or not, as `given_up` has it.
     pub(crate) async fn resume(
         &self,
         session: &Session,
         call: &ToolCall,
         hold: &Hold,
         dispatch: Dispatch,
+        given_up: GivenUp,
     ) -> Outcome {
         let approval = Note::approval(session, call, hold, dispatch.claim.as_ref());
         let mut active = Active::new(session, call, dispatch, true);
         active.approval = Some(approval);
+        active.ends = Arc::new((given_up == GivenUp::Ends).into());
         let unfinished = Unfinished::new(&self.recorder, session, call, &active);
         let (wit_session, wit_call, wit_hold) = (
             convert::session(session),
@@ -176,11 +184,12 @@ impl Governors {
                     .await
             })
             .await;
-        let ended = unfinished.end();
-        match outcome {
+        let outcome = match outcome {
             Ok(outcome) => convert::outcome(outcome),
-            Err(broken) => self.broken(session, call, broken, ended).await,
-        }
+            Err(broken) => self.broken(session, call, broken, &unfinished).await,
+        };
+        unfinished.end();
+        outcome
     }
 
     /// The end of a call whose governor failed: the host writes the event that the governor owes,
@@ -190,18 +199,23 @@ impl Governors {
         session: &Session,
         call: &ToolCall,
         Broken(mut reason): Broken,
-        ended: Ended,
+        unfinished: &Unfinished<'_>,
     ) -> Outcome {
+        let ended = unfinished.ended();
         let failure = ended.ran.then(|| ToolFailure {
             cause: FailureCause::HostFault,
             message: format!("the tool was started, and then: {reason}"),
             error: None,
         });
-        let event = self
-            .recorder
-            .broken(session, call, &reason, failure.as_ref());
-        let event = ended.notes.annotate(event);
-        if let Err(error) = self.recorder.append(event, ended.notes.take_facts()).await {
+        let (event, facts) = unfinished.last(|| {
+            let broken = (self.recorder).broken(session, call, &reason, failure.as_ref());
+            (ended.notes.annotate(broken), ended.notes.take_facts())
+        });
+        let kept = match ended.recorded {
+            true => self.recorder.append_end(event, facts).await,
+            false => self.recorder.append(event, facts).await,
+        };
+        if let Err(error) = kept {
             reason = format!("{reason} (and that could not be recorded: {error})");
         }
         match failure {

@@ -8,7 +8,7 @@ use thoth_core::{Cause, FailureCause, Hold, Mode, Outcome, Session, ToolCall};
 use thoth_enforcer::{Enforcer, Policy, Store};
 use wasmtime::component::Component;
 
-use super::{Dispatch, Governors, Service};
+use super::{Dispatch, GivenUp, Governors, Service};
 use crate::outbox::Recorder;
 
 const ALLOWS_ALL: &str = "permit (principal, action, resource);";
@@ -22,10 +22,18 @@ struct Bed {
 
 impl Bed {
     fn new() -> Self {
+        Self::with_room(1_000)
+    }
+
+    /// With a log in which no call begins once so many events wait.
+    fn with_room(max_waiting: u64) -> Self {
         let state = tempfile::tempdir().unwrap();
-        let outbox =
-            thoth_outbox::Outbox::open(&state.path().join("events.db"), "test", Default::default())
-                .unwrap();
+        let options = thoth_outbox::Options {
+            max_waiting,
+            ..Default::default()
+        };
+        let log = state.path().join("events.db");
+        let outbox = thoth_outbox::Outbox::open(&log, "test", options).unwrap();
         let policy = Policy::parse("all.cedar", ALLOWS_ALL).unwrap();
         let enforcer =
             Enforcer::new(policy, Store::in_memory().unwrap(), Default::default()).unwrap();
@@ -165,7 +173,13 @@ async fn a_held_call_does_not_run_unasked() {
         };
         let outcome = bed
             .governors
-            .resume(&session, &call, &Hold::default(), bed.dispatch())
+            .resume(
+                &session,
+                &call,
+                &Hold::default(),
+                bed.dispatch(),
+                GivenUp::StaysHeld,
+            )
             .await;
         assert!(is_not_allowed(&outcome), "{mode}: {outcome:?}");
         assert_eq!(bed.runs.load(Ordering::SeqCst), 0);
@@ -179,4 +193,33 @@ async fn a_tool_that_ran_under_a_governor_that_fails_is_not_said_to_be_refused()
     assert!(is_not_allowed(&outcome), "{outcome:?}");
     assert_eq!(runs, 1);
     assert_eq!(bed.events().await, 2, "the governor's event and the host's");
+    let (outcome, runs) = bed.call("ends, runs and traps", Mode::Observe).await;
+    assert!(is_not_allowed(&outcome), "{outcome:?}");
+    assert_eq!(runs, 1);
+    assert_eq!(
+        bed.events().await,
+        5,
+        "two of the governor's and the host's"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_governor_fails_after_its_end_has_one_end() {
+    let bed = Bed::new();
+    let (outcome, runs) = bed.call("ends and traps", Mode::Block).await;
+    assert!(is_fault(&outcome), "{outcome:?}");
+    assert_eq!(runs, 0);
+    assert_eq!(bed.events().await, 2, "the governor's own, and no other");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_room_for_the_end_of_what_began_and_for_nothing_else() {
+    let bed = Bed::with_room(1);
+    let (_, runs) = bed.call("runs and traps", Mode::Observe).await;
+    assert_eq!((runs, bed.events().await), (1, 2));
+    for how in ["traps", "ends and traps"] {
+        let (outcome, runs) = bed.call(how, Mode::Observe).await;
+        assert!(is_fault(&outcome), "{how}: {outcome:?}");
+        assert_eq!((runs, bed.events().await), (0, 2), "{how}");
+    }
 }

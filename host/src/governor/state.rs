@@ -1,6 +1,6 @@
 //! What a governor's store holds: the policy service, the outbox, and the call it is governing.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -56,8 +56,11 @@ pub(super) struct Active {
     /// Whether the tool was started.
     pub(super) ran: Arc<AtomicBool>,
     pub(super) last: Last,
-    /// Whether this is a resumption, whose event went before the question was first asked.
-    pub(super) recorded: bool,
+    /// Whether the log has that it began: at a resumption from before the question was first asked.
+    pub(super) recorded: Arc<AtomicBool>,
+    /// Whether it ends when it is given up. A held call that its caller can come back to stays held, until
+    /// its approval is used.
+    pub(super) ends: Arc<AtomicBool>,
     /// What is recorded before a held call runs.
     pub(super) approval: Option<Note>,
     /// The operator's choice to run whatever the answer.
@@ -119,12 +122,20 @@ impl GovernorState {
             event.body = annotated;
         }
         let facts = active.notes.take_facts();
-        if event.event_type != EventType::ToolCallPre {
+        if event.event_type == EventType::ToolCallPre {
+            self.recorder.append(event, facts).await?;
+        } else {
             // Who gives up from here on gives up a call that has this end.
-            *lock(&active.last) = Some((event.clone(), facts.clone()));
+            let last = lock(&active.last).replace((event.clone(), facts.clone()));
+            // There is always room for the one end of what has begun.
+            let is_first = last.is_none_or(|(last, _)| last.event_id == event.event_id);
+            if active.recorded.load(Ordering::Acquire) && is_first {
+                self.recorder.append_end(event, facts).await?;
+            } else {
+                self.recorder.append(event, facts).await?;
+            }
         }
-        self.recorder.append(event, facts).await?;
-        active.recorded = true;
+        active.recorded.store(true, Ordering::Release);
         Ok(())
     }
 }

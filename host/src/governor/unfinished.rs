@@ -1,16 +1,17 @@
-//! A call that its caller may give up at any point, and the event that says so.
+//! A call that its caller may give up at any point, and the event that says so where that ends it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use thoth_core::{Session, ToolCall, Verdict};
+use thoth_core::{Event, Session, ToolCall, Verdict};
 use tokio::time::Instant;
 
 use super::notes::Notes;
 use super::state::{Active, Last, lock};
 use crate::outbox::{Open, Recorder};
 
-/// A call on its way. If it is given up before its end, an event says that, and whether its tool ran.
+/// A call on its way. If it is given up before its end, an event says that, and whether its tool ran. A held
+/// call that can be come back to does not end by that.
 pub(super) struct Unfinished<'a> {
     recorder: &'a Recorder,
     session: &'a Session,
@@ -18,6 +19,8 @@ pub(super) struct Unfinished<'a> {
     /// Whether the tool was started: the host lets a governor do that after an answer only, but for one
     /// that observes.
     ran: Arc<AtomicBool>,
+    recorded: Arc<AtomicBool>,
+    ends: Arc<AtomicBool>,
     observe: bool,
     last: Last,
     notes: Notes,
@@ -30,6 +33,8 @@ pub(super) struct Unfinished<'a> {
 pub(super) struct Ended {
     /// Whether its tool was started.
     pub(super) ran: bool,
+    /// Whether the log has that it began.
+    pub(super) recorded: bool,
     pub(super) notes: Notes,
 }
 
@@ -46,6 +51,8 @@ impl<'a> Unfinished<'a> {
             session,
             call,
             ran: Arc::clone(&active.ran),
+            recorded: Arc::clone(&active.recorded),
+            ends: Arc::clone(&active.ends),
             observe: active.observe,
             last: Arc::clone(&active.last),
             notes: active.notes.clone(),
@@ -54,12 +61,24 @@ impl<'a> Unfinished<'a> {
         }
     }
 
-    pub(super) fn end(mut self) -> Ended {
-        self.open = None;
+    /// What is known when its governor has come to an end.
+    pub(super) fn ended(&self) -> Ended {
         Ended {
             ran: self.ran.load(Ordering::Acquire),
+            recorded: self.recorded.load(Ordering::Acquire),
             notes: self.notes.clone(),
         }
+    }
+
+    /// Its last event: the governor's own, if it came to that. Who gives up from here on gives up a call
+    /// that has this end.
+    pub(super) fn last(&self, otherwise: impl FnOnce() -> (Event, String)) -> (Event, String) {
+        lock(&self.last).get_or_insert_with(otherwise).clone()
+    }
+
+    /// Nothing is left to be said of it.
+    pub(super) fn end(mut self) {
+        self.open = None;
     }
 
     /// What let the tool run. An observed one would have run on a block as well, and which answer there was
@@ -79,8 +98,12 @@ impl Drop for Unfinished<'_> {
         let Some(open) = self.open.take() else {
             return;
         };
+        let recorded = self.recorded.load(Ordering::Acquire);
         if let Some((event, facts)) = lock(&self.last).take() {
-            open.end_later(event, facts);
+            open.end_later(event, facts, recorded);
+            return;
+        }
+        if !self.ends.load(Ordering::Acquire) {
             return;
         }
         let event = if self.ran.load(Ordering::Acquire) {
@@ -90,6 +113,7 @@ impl Drop for Unfinished<'_> {
             let why = "the call was given up";
             self.recorder.broken(self.session, self.call, why, None)
         };
-        open.end_later(self.notes.annotate(event), self.notes.take_facts());
+        let event = self.notes.annotate(event);
+        open.end_later(event, self.notes.take_facts(), recorded);
     }
 }

@@ -42,7 +42,7 @@ impl Server {
         let claim = if request.request_state.is_some() || !holds.is_empty() {
             let binding = binding(session, offered, name, &arguments);
             for late in holds.expired(&binding) {
-                session.expired(&offered.tool, late).await;
+                session.expired(late).await;
             }
             match &request.request_state {
                 Some(state) => Some(holds.open(state, &binding).ok_or_else(foreign_state)?),

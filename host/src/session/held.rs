@@ -8,9 +8,9 @@ use thoth_core::{Cause, Outcome, ToolCall};
 use tokio::time::Instant;
 
 use super::run::{Run, UnderWay};
-use super::{Call, CallError, POLL_MAX, POLL_MIN, Pending, Session, checked};
+use super::{Call, CallError, POLL_MAX, POLL_MIN, Pending, Session, checked, patience, refused};
 use crate::calling::{CallOptions, Held};
-use crate::governor::Use;
+use crate::governor::{GivenUp, Use};
 use crate::kept_hold::KeptHold;
 use crate::tool::Tool;
 
@@ -49,13 +49,15 @@ impl Session {
         if kept.component != tool.sha256() {
             return Err(CallError::Hold("it is for another component".into()));
         }
-        let hold = kept.hold;
+        let (hold, age) = (kept.hold, kept.age);
         let (call, _) = checked(tool, name, arguments, Some(hold.call_id.clone()))?;
         let digest = Arguments::parse(arguments).map(|read| read.digest(&self.scope, &call));
         if digest.as_ref() != Ok(&hold.digest) {
             return Err(CallError::Hold("it is for other arguments".into()));
         }
-        self.begin().await;
+        if let Err(why) = self.begin().await {
+            return Err(CallError::Hold(why));
+        }
         let used = Use::new(tool.sha256());
         let traced = self.traced(&options, &call);
         traced.held();
@@ -63,7 +65,11 @@ impl Session {
         let kept = (used, traced);
         let call = self.report(tool, call, pending, &Mutex::default(), kept);
         Ok(match call.pending.clone() {
-            Some(pending) => self.ask(pending, options).await,
+            Some(mut pending) => {
+                let left = patience(&pending.held.hold).saturating_sub(age);
+                pending.held.expires = Instant::now() + left;
+                self.ask(pending, options).await
+            }
             None => call,
         })
     }
@@ -97,12 +103,7 @@ impl Session {
             return Err(CallError::OtherTool);
         }
         let (call, _) = checked(tool, name, arguments, Some(held.call_id.clone()))?;
-        let mut held = held.clone();
-        if Instant::now() >= held.expires {
-            // The last question: who is still undecided then never will be.
-            held.hold.timeout_seconds = Some(0);
-        }
-        let tool = tool.clone();
+        let (tool, held) = (tool.clone(), held.clone());
         Ok(self.ask(Pending { tool, call, held }, options).await)
     }
 
@@ -112,15 +113,13 @@ impl Session {
     pub async fn wait(&self, mut call: Call, limit: Option<Duration>) -> Call {
         let given_up = limit.map(|limit| Instant::now() + limit);
         let mut pause = POLL_MIN;
-        while let Some(mut pending) = call.pending.clone() {
+        while let Some(pending) = call.pending.clone() {
             let now = Instant::now();
             if given_up.is_some_and(|end| now >= end) {
                 break;
             }
             let expires = pending.held.expires;
             if now >= expires {
-                // The last question: who is still undecided then never will be.
-                pending.held.hold.timeout_seconds = Some(0);
                 call = self.ask(pending, CallOptions::default()).await;
                 break;
             }
@@ -133,19 +132,31 @@ impl Session {
     }
 
     /// Records of a held call that nobody came back to it in time, so that it has an end in the log.
-    pub(crate) async fn expired(&self, tool: &Tool, held: Held) {
+    pub(crate) async fn expired(&self, held: Held) {
         let call = ToolCall {
             call_id: held.call_id,
             tool: held.name,
             arguments: String::new(),
         };
-        let why = "nobody came back to the hold before it expired".into();
-        self.refuse(tool, call, Cause::Expired, why, held.traced)
-            .await;
+        let why = "nobody came back to the hold before it expired";
+        let recorder = self.runtime.governors().recorder();
+        let scope = self.now(&CallOptions::default());
+        let event = recorder.refused(&scope, &call, Cause::Expired, why);
+        // That it began is in the log.
+        let _ = recorder.append_end(event, String::new()).await;
+        held.traced.came_to(&refused(Cause::Expired, why.into()));
     }
 
     async fn ask(&self, pending: Pending, options: CallOptions) -> Call {
-        let Pending { tool, call, held } = pending;
+        let Pending {
+            tool,
+            call,
+            mut held,
+        } = pending;
+        if Instant::now() >= held.expires {
+            // The last question: who is still undecided then never will be.
+            held.hold.timeout_seconds = Some(0);
+        }
         let scope = self.now(&options);
         // As they were held: the governor refuses others.
         let asked = thoth_core::json::parse(call.arguments.as_bytes()).unwrap_or_default();
@@ -155,7 +166,8 @@ impl Session {
         let under_way = UnderWay::new(self, &run);
         let governors = self.runtime.governors();
         let dispatch = run.dispatch(held.used.claim(&scope, &call));
-        let outcome = governors.resume(&scope, &call, &held.hold, dispatch).await;
+        let resumed = governors.resume(&scope, &call, &held.hold, dispatch, GivenUp::StaysHeld);
+        let outcome = resumed.await;
         held.traced.came_to(&outcome);
         let kept = (held.used, held.traced);
         let mut report = self.report(&tool, call, outcome, under_way.traces(), kept);

@@ -9,9 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use thoth_core::{
-    Cause, Decision, Evidence, FailureCause, Outcome, Refusal, Session as Scope, ToolCall,
-};
+use thoth_core::{Cause, Decision, Evidence, Hold, Outcome, Refusal, Session as Scope, ToolCall};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -166,9 +164,9 @@ impl Session {
         let _ = recorder.session(&scope, Edge::End, json!({})).await;
     }
 
-    /// Lets the log say that the session begins, before its first call. If that cannot be recorded the
-    /// call cannot be either, which refuses it.
-    async fn begin(&self) {
+    /// Lets the log say that the session begins, before its first call. A call without that would not be
+    /// found when the session is resumed, nor count, so it does not run.
+    async fn begin(&self) -> Result<(), String> {
         let begun = self.begun.get_or_try_init(|| async {
             let told = json!({
                 "resumed": self.resumed,
@@ -179,7 +177,10 @@ impl Session {
             let recorder = self.runtime.governors().recorder();
             recorder.session(&scope, Edge::Start, told).await
         });
-        let _ = begun.await;
+        match begun.await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(format!("the session's start cannot be recorded: {error}")),
+        }
     }
 
     /// Refuses a call that nobody is asked about, and records that.
@@ -196,13 +197,7 @@ impl Session {
         if let Err(error) = recorder.append(event, String::new()).await {
             why = format!("{why} (and that could not be recorded: {error})");
         }
-        let refusal = Refusal {
-            cause,
-            reason: why,
-            retry_after_seconds: None,
-            evidence: Evidence::default(),
-        };
-        let outcome = Outcome::Refused(refusal);
+        let outcome = refused(cause, why);
         traced.came_to(&outcome);
         let unused = Use::new(tool.sha256());
         self.report(tool, call, outcome, &Mutex::default(), (unused, traced))
@@ -270,7 +265,12 @@ impl Session {
         let call_id = options.call_id.take();
         let (call, value) = checked(tool, name, arguments, call_id)?;
         let traced = self.traced(&options, &call);
-        self.begin().await;
+        if let Err(why) = self.begin().await {
+            let outcome = refused(Cause::NotRecorded, why);
+            traced.came_to(&outcome);
+            let unused = (Use::new(tool.sha256()), traced);
+            return Ok(self.report(tool, call, outcome, &Mutex::default(), unused));
+        }
         if let Err(why) = self.spent.ask(&self.budget) {
             return Ok(self.refuse(tool, call, Cause::Budget, why, traced).await);
         }
@@ -318,9 +318,6 @@ impl Session {
         kept: (Use, Traced),
     ) -> Call {
         let (used, traced) = kept;
-        if ran(&outcome) {
-            self.remember(&call.tool);
-        }
         let pending = match &outcome {
             Outcome::Pending(hold) => Some(Pending {
                 tool: tool.clone(),
@@ -330,10 +327,7 @@ impl Session {
                     name: call.tool.clone(),
                     call_id: call.call_id.clone(),
                     hold: hold.clone(),
-                    expires: Instant::now()
-                        + hold
-                            .timeout_seconds
-                            .map_or(HOLD_TIMEOUT, |seconds| Duration::from_secs(seconds.into())),
+                    expires: Instant::now() + patience(hold),
                     taken: Arc::default(),
                     used,
                     traced,
@@ -342,7 +336,9 @@ impl Session {
             Outcome::Completed(_) | Outcome::Failed(_) | Outcome::Refused(_) => None,
         };
         let traces = traces.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // There are some if the tool ran, well or not.
         if let Some(traces) = &traces {
+            self.remember(&call.tool);
             self.spent.add(&traces.usage);
         }
         Call {
@@ -398,14 +394,18 @@ fn checked(
     Ok((call, value))
 }
 
-/// Whether the tool ran, well or not: that is what history records.
-fn ran(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Completed(_) => true,
-        Outcome::Failed(failure) => !matches!(
-            failure.cause,
-            FailureCause::UnknownTool | FailureCause::InvalidArguments
-        ),
-        Outcome::Refused(_) | Outcome::Pending(_) => false,
-    }
+/// What comes of a call that the host refuses.
+fn refused(cause: Cause, reason: String) -> Outcome {
+    Outcome::Refused(Refusal {
+        cause,
+        reason,
+        retry_after_seconds: None,
+        evidence: Evidence::default(),
+    })
+}
+
+/// How long a hold lasts from when it began.
+pub(crate) fn patience(hold: &Hold) -> Duration {
+    hold.timeout_seconds
+        .map_or(HOLD_TIMEOUT, |seconds| Duration::from_secs(seconds.into()))
 }

@@ -95,7 +95,7 @@ impl Run {
         };
         if self.taken.swap(true, Ordering::AcqRel) {
             let again = "this held call has run already".into();
-            return Err(failure(FailureCause::HostFault, again));
+            return Err(failure(FailureCause::ApprovalUsed, again));
         }
         let ran = quoted_digest(arguments);
         if *ran != *self.asked {
@@ -111,6 +111,7 @@ impl Run {
         self.told.tell(Stage::Running);
         let mut running = Running {
             begun: Instant::now(),
+            entered: true,
             traces: Traces::default(),
             notes,
             left: &self.traces,
@@ -118,6 +119,12 @@ impl Run {
         let result = (self.tool)
             .run(&self.function, &arguments, around, &mut running.traces)
             .await;
+        running.entered = !result.as_ref().is_err_and(|failure| {
+            matches!(
+                failure.cause,
+                FailureCause::UnknownTool | FailureCause::InvalidArguments
+            )
+        });
         drop(running);
         self.told.tell(Stage::Ended);
         let result = result?;
@@ -133,6 +140,8 @@ impl Run {
 /// A tool that runs. When it ends, and where its call is given up, it leaves what it used.
 struct Running<'a> {
     begun: Instant,
+    /// Not where the arguments did not fit: nothing of the tool was touched then.
+    entered: bool,
     traces: Traces,
     notes: &'a Notes,
     left: &'a Mutex<Option<Traces>>,
@@ -140,6 +149,9 @@ struct Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
+        if !self.entered {
+            return;
+        }
         let mut traces = std::mem::take(&mut self.traces);
         traces.usage.wall = self.begun.elapsed();
         self.notes.set("usage", traces.usage.canonical());
