@@ -146,6 +146,18 @@ fn a_modified_call_runs_with_the_new_arguments_only() {
 }
 
 #[test]
+fn modified_arguments_that_do_not_fit_touch_nothing_of_the_tool() {
+    let (thoth, service) = (thoth(), Faultd::start());
+    service.enforce(Answer::modify(json!({"note": 7})));
+    let json = sing(&thoth, &service, &[]).json(3);
+    assert_eq!(json["cause"], "invalid_modify");
+    assert_eq!(json["usage"], json!(null), "nothing ran");
+    let events = service.events();
+    assert_eq!(events[1]["event_type"], "TOOL_CALL_BLOCK");
+    assert_eq!(events[1]["metadata"]["usage"], json!(null));
+}
+
+#[test]
 fn a_held_call_is_pending_at_once_if_nobody_waits() {
     let (thoth, service) = (thoth(), Faultd::start());
     service.enforce(Answer::step_up("hold-7").with("reason", "a human decides"));

@@ -78,6 +78,20 @@ fn a_set_up_that_was_locked_is_sound() {
 }
 
 #[test]
+fn where_nothing_was_ever_held_nothing_waits_but_a_folder_that_was_named_may_be_the_wrong_one() {
+    let thoth = thoth();
+    let list = |more: &[&str]| {
+        let list = thoth.bare().args(["approvals", "list", "--json"]);
+        list.args(more).run()
+    };
+    let run = list(&[]);
+    assert_eq!((run.status.code(), run.stdout.as_str()), (Some(0), "[]\n"));
+    let named = thoth.path("elsewhere");
+    let error = list(&["--state-dir", named.to_str().unwrap()]);
+    assert!(error.error(2).contains("`--state-dir`"), "{error}");
+}
+
+#[test]
 fn nothing_at_all_is_told_what_to_begin_with() {
     let report = doctor(&thoth()).json(1);
     assert_eq!(report["ok"], false);

@@ -11,6 +11,7 @@ mod violations;
 use std::fmt;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -32,6 +33,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
 /// How long anything is kept, as the Thoth service does.
 const RETENTION: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// How often a store that is in use forgets what is older.
+const FORGETTING: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The store could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -92,12 +95,14 @@ fn plain(error: &rusqlite::Error) -> String {
 /// Holds, events and violations. Clones share one connection; several processes may open one file.
 ///
 /// A write is durable against a killed process once the call returns. What is older than 90 days is
-/// deleted when a store is opened.
+/// deleted when a store is opened, and once a day while events come.
 #[derive(Clone)]
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
     clock: Clock,
     changes: Arc<watch::Sender<u64>>,
+    /// When it forgot last.
+    forgot: Arc<AtomicI64>,
 }
 
 impl fmt::Debug for Store {
@@ -178,9 +183,21 @@ impl Store {
             connection: Arc::new(Mutex::new(connection)),
             clock: Clock::system(),
             changes: Arc::default(),
+            forgot: Arc::default(),
         };
-        store.forget(RETENTION)?;
+        store.forget_daily()?;
         Ok(store)
+    }
+
+    fn forget_daily(&self) -> rusqlite::Result<()> {
+        let (now, last) = (self.now().wall, self.forgot.load(Ordering::Relaxed));
+        let is_due = now.saturating_sub(last) >= milliseconds(FORGETTING);
+        let relaxed = Ordering::Relaxed;
+        // Of those who find that out at once, one does it.
+        if is_due && (self.forgot.compare_exchange(last, now, relaxed, relaxed)).is_ok() {
+            self.forget(RETENTION)?;
+        }
+        Ok(())
     }
 
     fn forget(&self, age: Duration) -> rusqlite::Result<()> {
