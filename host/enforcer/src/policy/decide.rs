@@ -147,6 +147,10 @@ impl Policy {
             matched: matched.iter().map(|rule| rule.id.clone()).collect(),
             rule_version: Some(leading.version),
         };
+        let conflict = |why: &str| Verdict {
+            matched: matched.iter().map(|rule| rule.id.clone()).collect(),
+            ..Verdict::block("policy_conflict", why)
+        };
         match &leading.outcome {
             Outcome::Allow => verdict(Decision::Allow, "allowed by policy"),
             Outcome::Block => verdict(Decision::Block, "forbidden by policy"),
@@ -159,13 +163,7 @@ impl Policy {
                 if matched.iter().any(modifies)
                     && (call.component.is_none() || matches!(subject, Subject::Effect(_))) =>
             {
-                Verdict {
-                    matched: verdict(Decision::Block, "").matched,
-                    ..Verdict::block(
-                        "policy_conflict",
-                        "one policy asks for an approval and another changes the arguments",
-                    )
-                }
+                conflict("one policy asks for an approval and another changes the arguments")
             }
             Outcome::StepUp { seconds } => {
                 let modified = matched
@@ -173,10 +171,7 @@ impl Policy {
                     .any(modifies)
                     .then(|| patched(call, &matched));
                 if modified.as_ref().is_some_and(Map::is_empty) {
-                    return Verdict {
-                        matched: verdict(Decision::Block, "").matched,
-                        ..no_arguments()
-                    };
+                    return conflict(NO_ARGUMENTS);
                 }
                 verdict(
                     Decision::StepUp {
@@ -186,36 +181,27 @@ impl Policy {
                     "policy asks for an approval",
                 )
             }
-            Outcome::Modify { .. } if matches!(subject, Subject::Effect(_)) => Verdict {
-                matched: verdict(Decision::Block, "").matched,
-                ..Verdict::block(
-                    "policy_conflict",
-                    "a policy changes the arguments, and those of an effect cannot be changed",
-                )
-            },
+            Outcome::Modify { .. } if matches!(subject, Subject::Effect(_)) => {
+                conflict("a policy changes the arguments, and those of an effect cannot be changed")
+            }
             Outcome::Modify { .. } => {
                 let arguments = patched(call, &matched);
                 // Clients take an empty object for "no change" and would run the original arguments.
                 if arguments.is_empty() {
-                    return Verdict {
-                        matched: verdict(Decision::Block, "").matched,
-                        ..no_arguments()
-                    };
+                    return conflict(NO_ARGUMENTS);
                 }
                 if call.component.is_none() && is_lost_on_an_sdk(&call.arguments, &arguments) {
-                    return Verdict {
-                        matched: verdict(Decision::Block, "").matched,
-                        ..Verdict::block(
-                            "policy_conflict",
-                            "a policy changes arguments by name, and the client passed them by position",
-                        )
-                    };
+                    return conflict(
+                        "a policy changes arguments by name, and the client passed them by position",
+                    );
                 }
                 verdict(Decision::Modify(arguments), "arguments changed by policy")
             }
         }
     }
 }
+
+const NO_ARGUMENTS: &str = "the policy leaves no arguments";
 
 /// The call's arguments with the patches of those that matched, in the order of the file.
 fn patched(call: &Call, matched: &[&Rule]) -> Map<String, Value> {
@@ -244,8 +230,4 @@ fn is_lost_on_an_sdk(given: &Map<String, Value>, changed: &Map<String, Value>) -
         || (given.len() == 1 && given.contains_key("input"));
     let mut names = given.keys().chain(changed.keys());
     came_by_position && names.any(|name| !by_position(name) && given.get(name) != changed.get(name))
-}
-
-fn no_arguments() -> Verdict {
-    Verdict::block("policy_conflict", "the policy leaves no arguments")
 }

@@ -127,6 +127,8 @@ fn the_strictest_matching_policy_wins() {
             "{policies:?}"
         );
     }
+    let conflict = verdict(&[STEP_UP, MODIFY].join("\n"));
+    assert_eq!(conflict.matched, ["line-1", "line-2"]);
     let deferred = verdict(&[DEFER, FORBID_DEFER].join("\n"));
     assert_eq!(deferred.reason, "later");
     assert_eq!(deferred.matched, ["line-2"], "only the forbid decided");
@@ -152,6 +154,7 @@ fn a_patch_that_leaves_nothing_is_a_block() {
     let verdict = verdict(r#"@decision("MODIFY") @modify("{\"n\":null}") permit all;"#);
     assert_eq!(verdict.decision, Decision::Block);
     assert_eq!(verdict.reason_code, "policy_conflict");
+    assert_eq!(verdict.matched, ["line-1"]);
 }
 
 #[test]
