@@ -120,8 +120,6 @@ cases!(core::Cause => wit::Cause {
 cases!(core::FailureCause => wit::FailureCause {
     UnknownTool,
     InvalidArguments,
-    ApprovalUsed,
-    NotRecorded,
     ToolError,
     Trap,
     Exit,
@@ -144,8 +142,6 @@ cases!(core::FailureCause => wit::FailureCause {
 cases!(wit::FailureCause => core::FailureCause {
     UnknownTool,
     InvalidArguments,
-    ApprovalUsed,
-    NotRecorded,
     ToolError,
     Trap,
     Exit,

@@ -162,9 +162,6 @@ pub(crate) fn after_failure(cause: FailureCause) -> &'static str {
         FailureCause::UnknownTool | FailureCause::InvalidArguments => {
             "correct the call and call again"
         }
-        FailureCause::ApprovalUsed | FailureCause::NotRecorded => {
-            "nothing ran; tell the user, whose operator must look at it"
-        }
         FailureCause::ToolError => "read the tool's error, and call with what it asks for",
         FailureCause::LimitTime
         | FailureCause::LimitFuel

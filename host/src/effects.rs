@@ -369,6 +369,7 @@ fn once(
         notes: notes.clone(),
         claim: Some(claim),
         traced: Some(traced.clone()),
+        taken: Arc::default(),
         run: Box::new(move |arguments| {
             Box::pin(async move {
                 // A request that was sent otherwise than the guest sees would be a lie to it.

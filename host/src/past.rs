@@ -26,7 +26,7 @@ impl Past {
     pub(crate) fn read(archive: &Archive, scope: &Scope) -> Result<Self, String> {
         let mut past = Self::default();
         // Calls that are not known to have ended, and so may have run.
-        let mut open: Vec<(String, String)> = Vec::new();
+        let mut open: Vec<Open> = Vec::new();
         let mut known = false;
         let mut foreign = None;
         archive
@@ -48,8 +48,8 @@ impl Past {
         match foreign {
             Some(why) => Err(why),
             None if known => {
-                for (_, tool) in open {
-                    remember(&mut past.history, &tool);
+                for call in open {
+                    remember(&mut past.history, &call.tool);
                 }
                 Ok(past)
             }
@@ -57,7 +57,7 @@ impl Past {
         }
     }
 
-    fn take(&mut self, entry: &Entry, body: &Value, open: &mut Vec<(String, String)>) {
+    fn take(&mut self, entry: &Entry, body: &Value, open: &mut Vec<Open>) {
         let metadata = |name: &str| body.get("metadata")?.get(name);
         let tool = body.get("tool_name").and_then(Value::as_str);
         let tool = tool.filter(|tool| !tool.starts_with("effect:"));
@@ -65,9 +65,14 @@ impl Past {
             return;
         }
         let (kind, call) = (&*entry.event.event_type, &*entry.event.call_id);
-        open.retain(|(other, _)| other != call);
+        // Who came too late to an approval was refused, and says nothing of whoever used it.
+        open.retain(|open| open.call != call || (open.approved && kind == "TOOL_CALL_BLOCK"));
         if let ("TOOL_CALL_PRE" | "APPROVAL", Some(tool)) = (kind, tool) {
-            open.push((call.into(), tool.into()));
+            open.push(Open {
+                call: call.into(),
+                tool: tool.into(),
+                approved: kind == "APPROVAL",
+            });
         }
         match kind {
             "TOOL_CALL_PRE" => self.spent.calls = self.spent.calls.saturating_add(1),
@@ -87,6 +92,13 @@ impl Past {
             _ => {}
         }
     }
+}
+
+/// A call that may have run, as far as the log has come.
+struct Open {
+    call: String,
+    tool: String,
+    approved: bool,
 }
 
 /// Why a session that began so is not this one's to go on with.
@@ -148,11 +160,15 @@ mod tests {
             event("TOOL_CALL_PRE", "5", "approved"),
             event("HOLD", "5", "approved"),
             event("APPROVAL", "5", "approved"),
+            event("TOOL_CALL_PRE", "6", "used"),
+            event("HOLD", "6", "used"),
+            event("APPROVAL", "6", "used"),
+            event("TOOL_CALL_BLOCK", "6", "used"),
         ] {
             log.append(event).await.unwrap();
         }
         let past = Past::read(&log.archive().unwrap(), &scope).unwrap();
-        assert_eq!(past.history, ["done", "killed", "approved"]);
-        assert_eq!(past.spent.calls, 5);
+        assert_eq!(past.history, ["done", "killed", "approved", "used"]);
+        assert_eq!(past.spent.calls, 6);
     }
 }

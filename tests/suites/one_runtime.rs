@@ -268,6 +268,31 @@ async fn a_question_about_a_hold_that_is_given_up_leaves_the_call_held() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_is_given_up_while_its_approval_is_used_uses_up_the_hold() {
+    let process = Process::start().await;
+    let session = process.session("s");
+    process
+        .service
+        .next(Site::Enforce, Answer::step_up("hold-7"));
+    process.service.hold(Answer::resolved("hold-7", "ALLOW"));
+    let pending = process.call(&session, "sing").await;
+    let log = rusqlite::Connection::open(process.state.path().join("events.db")).unwrap();
+    log.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let asked = session.resume(pending.clone());
+    let given_up = tokio::time::timeout(Duration::from_millis(500), asked).await;
+    assert!(given_up.is_err());
+    log.execute_batch("ROLLBACK").unwrap();
+    let again = session.resume(pending).await;
+    refused(&again, &["invalid_hold"]).unwrap();
+    process
+        .service
+        .wait_until(|service| service.event_types("s").len() >= 2);
+    let types = process.service.event_types("s");
+    assert!(!types.contains(&"TOOL_CALL_POST".into()), "{types:?}");
+    assert_eq!(session.history(), Vec::<String>::new());
+}
+
 /// The seed of the run that is the same every time; another with `THOTH_SEED`.
 const SEED: u64 = 0x5eed;
 

@@ -102,12 +102,17 @@ impl<'a, P: Recorder> Line<'a, P> {
             modified,
         } = cleared;
         let result = result.map_err(checked_error).and_then(checked_result);
-        if let Err(failure) = &result
-            && let Some(flaw) = unusable(failure, modified)
+        if let (Err(failure), true) = (&result, modified)
+            && failure.cause == FailureCause::InvalidArguments
         {
-            let mut answer = flaw.into_answer();
-            answer.decision.evidence = decision.evidence;
-            return self.refuse(Some(&arguments), answer);
+            // Nothing ran, and the policy service's arguments are why: its word was not usable.
+            let reason = format!(
+                "the modified arguments do not fit the tool: {}",
+                failure.message
+            );
+            let mut flaw = Flaw::new(Cause::InvalidModify, reason).into_answer();
+            flaw.decision.evidence = decision.evidence;
+            return self.refuse(Some(&arguments), flaw);
         }
         let recorded = {
             let told = result.as_ref().map(|ran| (ran.kind, ran.text.len()));
@@ -216,22 +221,6 @@ fn checked_result(text: String) -> Result<Ran, ToolFailure> {
             error: None,
         }),
     }
-}
-
-/// Why a permit was of no use: nothing ran, and it is not the tool's doing.
-fn unusable(failure: &ToolFailure, modified: bool) -> Option<Flaw> {
-    let message = &failure.message;
-    let (cause, reason) = match failure.cause {
-        // The policy service's own arguments.
-        FailureCause::InvalidArguments if modified => (
-            Cause::InvalidModify,
-            format!("the modified arguments do not fit the tool: {message}"),
-        ),
-        FailureCause::ApprovalUsed => (Cause::InvalidHold, message.clone()),
-        FailureCause::NotRecorded => (Cause::NotRecorded, message.clone()),
-        _ => return None,
-    };
-    Some(Flaw::new(cause, reason))
 }
 
 /// A tool's own error is passed on only if it is JSON; its message always is.

@@ -304,8 +304,6 @@ pub struct Decision {
 pub enum FailureCause {
     UnknownTool,
     InvalidArguments,
-    ApprovalUsed,
-    NotRecorded,
     ToolError,
     Trap,
     Exit,
@@ -332,8 +330,6 @@ impl FailureCause {
         match self {
             Self::UnknownTool => "unknown_tool",
             Self::InvalidArguments => "invalid_arguments",
-            Self::ApprovalUsed => "approval_used",
-            Self::NotRecorded => "not_recorded",
             Self::ToolError => "tool_error",
             Self::Trap => "trap",
             Self::Exit => "exit",

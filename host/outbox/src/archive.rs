@@ -145,6 +145,7 @@ impl Archive {
         loop {
             let (from, mut page, mut bytes) = (after, Vec::new(), 0_u64);
             let read = self.read(
+                from,
                 "WHERE seq > ?1 AND seq <= ?2",
                 params![from, end],
                 |entry| {
@@ -182,6 +183,7 @@ impl Archive {
         let mut entries = Vec::new();
         let effects = format!("{call}.");
         self.read(
+            0,
             "WHERE call_id = ?1 OR substr(call_id, 1, length(?2)) = ?2",
             params![call, effects],
             |entry| {
@@ -252,6 +254,7 @@ impl Archive {
             return Ok(());
         };
         self.read(
+            0,
             "WHERE seq >= ?1 AND session_id = ?2",
             params![begun, session],
             |entry| Ok(visitor(entry)),
@@ -279,9 +282,10 @@ impl Archive {
         read().map_err(failed)
     }
 
-    /// Visits records, the oldest first, in one snapshot.
+    /// Visits records behind row `after`, the oldest first, in one snapshot.
     pub(crate) fn read(
         &self,
+        after: i64,
         which: &str,
         parameters: impl rusqlite::Params,
         mut visitor: impl FnMut(Entry) -> Result<ControlFlow<()>, StatusError>,
@@ -302,12 +306,13 @@ impl Archive {
         let mut rows = statement.query(parameters).map_err(failed)?;
         let first = Head::first(&self.log);
         let mut last = first;
+        let after = u64::try_from(after).unwrap_or_default();
         loop {
             let damaged = |error: rusqlite::Error| {
                 let error = plain(&error);
                 StatusError(format!(
                     "the record after index {} is damaged: {error}",
-                    last.index
+                    last.index.max(after)
                 ))
             };
             let Some(row) = rows.next().map_err(damaged)? else {

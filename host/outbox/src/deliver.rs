@@ -78,8 +78,6 @@ async fn run(outbox: &Outbox, carrier: &impl Carrier, policy: &Retry) {
             Ok(batch) => batch,
             Err(why) => {
                 failures = failures.saturating_add(1);
-                // Another process may have more luck: it may have another key, for instance.
-                turn = None;
                 postpone(outbox, policy.delay(failures, None), &why).await;
                 continue;
             }
@@ -108,13 +106,16 @@ async fn run(outbox: &Outbox, carrier: &impl Carrier, policy: &Retry) {
             Ok(Sent::Never { why }) => Some(one_line(&why)),
             Ok(Sent::Later { after, why }) => {
                 failures = failures.saturating_add(1);
-                turn = None;
+                // Another process may have more luck, with another key for instance. But when to come back
+                // is said to all of them.
+                if after.is_none() {
+                    turn = None;
+                }
                 postpone(outbox, policy.delay(failures, after), &why).await;
                 continue;
             }
             Err(_) => {
                 failures = failures.saturating_add(1);
-                turn = None;
                 postpone(outbox, policy.delay(failures, None), "no answer in time").await;
                 continue;
             }

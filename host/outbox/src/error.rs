@@ -112,9 +112,7 @@ impl OpenError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// As much waits for this destination as is allowed.
-    #[error(
-        "the log is full of events that wait for delivery; bring the enforcer back or raise the cap"
-    )]
+    #[error("the log is full of events that wait for delivery; bring the enforcer back")]
     Full,
     /// Another event has this id already. Nothing was changed.
     #[error("the id `{0}` is taken by another event; every event needs an id of its own")]

@@ -25,7 +25,7 @@ impl LogFile {
     /// Checks the folder and the file, and makes what is missing.
     ///
     /// A missing folder is made for its owner only; one that is there is left as it is, and refused
-    /// if every user may write to it. A file that others may read is closed to them.
+    /// if every user may write to it.
     pub(crate) fn prepare(path: &Path) -> Result<Self, OpenError> {
         let folder = match path.parent() {
             Some(parent) if parent != Path::new("") => parent,
@@ -49,12 +49,16 @@ impl LogFile {
         &self.path
     }
 
-    /// Opens a connection that can write, and makes the tables if the file is new. Tells the log's id.
+    /// Opens a connection that can write, and makes the tables if the file is new. Tells the log's id. A log
+    /// that others may read is closed to them; what is no log is left as it is.
     pub(crate) fn connect(&self, power_loss: bool) -> Result<(Connection, [u8; 16]), OpenError> {
-        let mut connection = self.open()?;
+        // It may be anybody's, so it is looked at before it is opened to write: SQLite tidies up a file that
+        // it may write to.
+        let reading = OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let found = schema::found(&mut self.open(reading)?).map_err(|error| self.refused(error))?;
+        let mut connection = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let settle = |connection: &mut Connection| {
-            // Before anything is changed, since it may be anybody's.
-            match schema::looks(connection)? {
+            match found {
                 Some(Found::Ours(_)) | None => {}
                 Some(other) => return Ok(other),
             }
@@ -99,7 +103,7 @@ impl LogFile {
 
     /// Opens a connection that only reads.
     pub(crate) fn connect_to_read(&self) -> Result<Connection, OpenError> {
-        let connection = self.open()?;
+        let connection = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection
             .pragma_update(None, "query_only", true)
             .map_err(|error| self.refused(error))?;
@@ -113,10 +117,8 @@ impl LogFile {
             .is_ok_and(|metadata| metadata.dev() == self.device && metadata.ino() == self.inode)
     }
 
-    fn open(&self) -> Result<Connection, OpenError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX
-            | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    fn open(&self, access: OpenFlags) -> Result<Connection, OpenError> {
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let mut connection =
             Connection::open_with_flags(&self.path, flags).map_err(|error| self.refused(error))?;
         wait_for_others(&mut connection, true)

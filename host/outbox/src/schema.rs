@@ -71,7 +71,7 @@ pub(crate) enum Found {
 }
 
 /// What a database is, without changing anything; nothing where it is empty.
-pub(crate) fn looks(connection: &mut Connection) -> rusqlite::Result<Option<Found>> {
+pub(crate) fn found(connection: &mut Connection) -> rusqlite::Result<Option<Found>> {
     // One moment, in which another process has made the tables or not.
     let transaction = connection.transaction()?;
     let found = match is_new(&transaction)? {

@@ -131,7 +131,7 @@ pub fn verify(
             }
         }
     }
-    let read = archive.read("WHERE ?1", params![true], |entry| {
+    let read = archive.read(0, "WHERE ?1", params![true], |entry| {
         let expected = verified.head.index.saturating_add(1);
         if entry.index > expected {
             verified.flaw = Some(Flaw::Missing {

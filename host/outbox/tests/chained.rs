@@ -109,6 +109,39 @@ async fn who_looks_at_a_record_for_long_does_not_hold_the_log_open() {
 }
 
 #[tokio::test]
+async fn what_is_damaged_is_named_wherever_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let outbox = open(folder.path());
+    append(&outbox, "s", 0..300).await;
+    for at in [1, 2, 256, 257, 258, 300] {
+        let copy = tempfile::tempdir().unwrap();
+        let file = copy.path().join("copy.db");
+        Connection::open(log(folder.path()))
+            .unwrap()
+            .execute("VACUUM INTO ?1", [file.to_str().unwrap()])
+            .unwrap();
+        let damage = "UPDATE event SET body = CAST(x'ff' AS TEXT) WHERE seq = ?1";
+        Connection::open(&file)
+            .unwrap()
+            .execute(damage, [at])
+            .unwrap();
+        let mut seen = 0;
+        let archive = Archive::open(&file).unwrap();
+        let visited = archive.visit(0, |_| {
+            seen += 1;
+            ControlFlow::Continue(())
+        });
+        let why = visited.unwrap_err().to_string();
+        let before = at - 1;
+        assert_eq!(seen, before, "all that come before it");
+        assert!(
+            why.contains(&format!("after index {before} ")),
+            "{at}: {why}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_empty_log_is_whole() {
     let folder = tempfile::tempdir().unwrap();
     let outbox = open(folder.path());

@@ -3,19 +3,21 @@
 //! It works on the embedded enforcer's store in the state folder, so it needs no server to run, and
 //! the operating system's file permissions are the credential.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use serde_json::{Value, json};
 use thoth_enforcer::{Approval, ApprovalStatus, Resolution, ResolveError, Store};
-use thoth_host::grants::Settings;
 use thoth_host::inert;
 
 use super::report::inert_json;
 use super::settings::StateArgs;
 use super::{Exit, Usage};
+
+/// Where the embedded enforcer keeps holds, in the state folder.
+const STORE: &str = "enforcer.db";
 
 /// List, show, approve or deny calls that the embedded enforcer holds for a human.
 #[derive(Debug, Subcommand)]
@@ -65,11 +67,10 @@ pub(super) async fn run(command: Command) -> Result<Exit> {
             let status = (!all).then_some(ApprovalStatus::Pending);
             // In the usual folder nothing has been held yet; another one may be the wrong one.
             let settings = state.config.read()?.settings;
-            let is_new = state.named(&settings).is_none() && !file(&state, &settings)?.exists();
-            let approvals = if is_new {
-                Vec::new()
-            } else {
-                open(&state)?.approvals(status)?
+            let file = state.dir(&settings)?.join(STORE);
+            let approvals = match state.named(&settings) {
+                None if !file.exists() => Vec::new(),
+                _ => open_file(&file)?.approvals(status)?,
             };
             if json {
                 let rows: Vec<Value> = approvals.iter().map(row).collect();
@@ -120,12 +121,11 @@ pub(super) fn local_user() -> String {
     std::env::var("USER").unwrap_or_else(|_| "local user".into())
 }
 
-fn file(state: &StateArgs, settings: &Settings) -> Result<PathBuf> {
-    Ok(state.dir(settings)?.join("enforcer.db"))
+fn open(state: &StateArgs) -> Result<Store> {
+    open_file(&state.dir(&state.config.read()?.settings)?.join(STORE))
 }
 
-fn open(state: &StateArgs) -> Result<Store> {
-    let file = file(state, &state.config.read()?.settings)?;
+fn open_file(file: &Path) -> Result<Store> {
     if !file.exists() {
         let missing = format!(
             "no holds are kept in `{}`; name the state folder of the enforcer with `--state-dir`",
@@ -133,7 +133,7 @@ fn open(state: &StateArgs) -> Result<Store> {
         );
         return Err(Usage(missing).into());
     }
-    Store::open(&file).context("cannot read the holds")
+    Store::open(file).context("cannot read the holds")
 }
 
 fn line(approval: &Approval) -> String {

@@ -138,7 +138,9 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     };
     let mut call = tokio::select! {
         call = begun => call?,
-        () = &mut stop => return interrupted(runtime, session, &name, None).await,
+        () = &mut stop => {
+            return interrupted(runtime, session, &name, args.session.hold()).await;
+        }
     };
     if let Outcome::Pending(hold) = &call.outcome
         && args.wait != Some(Duration::ZERO)

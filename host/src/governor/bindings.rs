@@ -5,6 +5,9 @@
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "governor",
-    imports: { default: async },
+    imports: {
+        "thoth:governance/tool.call-tool": async | trappable,
+        default: async,
+    },
     exports: { default: async },
 });

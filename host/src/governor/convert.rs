@@ -185,8 +185,6 @@ fn failure_cause(cause: wit::FailureCause) -> FailureCause {
     match cause {
         wit::FailureCause::UnknownTool => FailureCause::UnknownTool,
         wit::FailureCause::InvalidArguments => FailureCause::InvalidArguments,
-        wit::FailureCause::ApprovalUsed => FailureCause::ApprovalUsed,
-        wit::FailureCause::NotRecorded => FailureCause::NotRecorded,
         wit::FailureCause::ToolError => FailureCause::ToolError,
         wit::FailureCause::Trap => FailureCause::Trap,
         wit::FailureCause::Exit => FailureCause::Exit,
@@ -212,8 +210,6 @@ pub(super) fn failure_out(failure: ToolFailure) -> wit::ToolFailure {
         cause: match failure.cause {
             FailureCause::UnknownTool => wit::FailureCause::UnknownTool,
             FailureCause::InvalidArguments => wit::FailureCause::InvalidArguments,
-            FailureCause::ApprovalUsed => wit::FailureCause::ApprovalUsed,
-            FailureCause::NotRecorded => wit::FailureCause::NotRecorded,
             FailureCause::ToolError => wit::FailureCause::ToolError,
             FailureCause::Trap => wit::FailureCause::Trap,
             FailureCause::Exit => wit::FailureCause::Exit,

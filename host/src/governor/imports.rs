@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use thoth_core::{FailureCause, ToolFailure};
+use thoth_core::{Cause, FailureCause, ToolFailure};
 use thoth_outbox::AppendError;
 
 use super::bindings::thoth::governance::{outbox, tool, types};
 use super::convert;
-use super::state::{Active, Dispatch, GovernorState, lock};
+use super::state::{Active, Dispatch, GivenUp, GovernorState, lock};
 use crate::clock::Clock;
 
 impl Active {
@@ -21,13 +21,14 @@ impl Active {
         Self {
             notes: dispatch.notes.clone(),
             claim: dispatch.claim.clone(),
+            taken: Arc::clone(&dispatch.taken),
             traced: dispatch.traced.clone(),
             dispatch: Some(dispatch),
             call_id: call.call_id.clone(),
             ran: Arc::default(),
             last: Arc::default(),
             recorded: Arc::new(resumed.into()),
-            ends: Arc::new(true.into()),
+            given_up: GivenUp::Ends,
             approval: None,
             // A held call runs on an approval only, whatever the mode.
             observe: !resumed && session.mode == thoth_core::Mode::Observe,
@@ -60,7 +61,7 @@ impl tool::Host for GovernorState {
         &mut self,
         name: String,
         arguments: String,
-    ) -> Result<String, types::ToolFailure> {
+    ) -> wasmtime::Result<Result<String, types::ToolFailure>> {
         let answered = self.egress.answered();
         let dispatch = self.active.as_mut().and_then(|active| {
             let recorded = active.recorded.load(Ordering::Acquire);
@@ -68,7 +69,6 @@ impl tool::Host for GovernorState {
             let dispatch = active
                 .dispatch
                 .take_if(|dispatch| sound && dispatch.tool == name)?;
-            active.ends.store(true, Ordering::Release);
             // What was said before is not the end of what runs now.
             lock(&active.last).take();
             Some((dispatch, active.approval.take(), Arc::clone(&active.ran)))
@@ -76,38 +76,50 @@ impl tool::Host for GovernorState {
         // What is dispatched has its own limit.
         let _parked = self.clock.as_ref().map(Clock::park);
         let result = match dispatch {
-            Some((dispatch, approval, ran)) => match self.keep(approval).await {
-                Ok(()) => {
-                    ran.store(true, Ordering::Release);
-                    (dispatch.run)(arguments).await
+            Some((dispatch, approval, ran)) => {
+                // From here on the hold is used up, whatever happens.
+                if dispatch.taken.swap(true, Ordering::AcqRel) {
+                    return Err(Unusable::used().into());
                 }
-                Err(error) => Err(unusable(&error)),
-            },
+                self.keep(approval).await.map_err(Unusable::from)?;
+                ran.store(true, Ordering::Release);
+                (dispatch.run)(arguments).await
+            }
             None => Err(ToolFailure {
                 cause: FailureCause::HostFault,
                 message: "the governor asked for a run that this call does not allow".into(),
                 error: None,
             }),
         };
-        result.map_err(convert::failure_out)
+        Ok(result.map_err(convert::failure_out))
     }
 }
 
-/// Nothing ran: the approval of a held call cannot be recorded, so it cannot be used.
-fn unusable(error: &AppendError) -> ToolFailure {
-    let (cause, message) = match error {
-        AppendError::Conflict(_) => (
-            FailureCause::ApprovalUsed,
-            "an approval is for one run, and this one is used".into(),
-        ),
-        error => (
-            FailureCause::NotRecorded,
-            format!("the approval cannot be recorded: {error}"),
-        ),
-    };
-    ToolFailure {
-        cause,
-        message,
-        error: None,
+/// The approval of a held call that cannot be used. Nothing ran, and no governor has a say in that.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub(super) struct Unusable {
+    pub(super) cause: Cause,
+    pub(super) reason: String,
+}
+
+impl Unusable {
+    fn used() -> Self {
+        Self {
+            cause: Cause::InvalidHold,
+            reason: "an approval is for one run, and this one is used".into(),
+        }
+    }
+}
+
+impl From<AppendError> for Unusable {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Conflict(_) => Self::used(),
+            error => Self {
+                cause: Cause::NotRecorded,
+                reason: format!("the approval cannot be recorded: {error}"),
+            },
+        }
     }
 }

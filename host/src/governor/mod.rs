@@ -17,7 +17,7 @@ mod state;
 mod unfinished;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use thoth_core::{
@@ -30,23 +30,15 @@ use wasmtime::{Engine, Store};
 use self::bindings::{Governor as Bindings, GovernorPre};
 pub(crate) use self::claim::{Claim, Use};
 pub(crate) use self::egress::Service;
+use self::imports::Unusable;
 pub(crate) use self::notes::Notes;
-pub(crate) use self::state::Dispatch;
 use self::state::{Active, GovernorState};
+pub(crate) use self::state::{Dispatch, GivenUp};
 use self::unfinished::Unfinished;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::kept_hold::KeptHold;
 use crate::outbox::{Note, Recorder};
-
-/// What becomes of a held call whose question is given up.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum GivenUp {
-    /// Nobody comes back to it.
-    Ends,
-    /// Its caller has the hold and may come back.
-    StaysHeld,
-}
 
 /// The governor's component, built from `guest/` by the build script.
 pub(crate) const COMPONENT: &[u8] = include_bytes!(env!("THOTH_GOVERNOR_WASM"));
@@ -84,7 +76,19 @@ impl fmt::Debug for Governors {
 
 /// The governor failed. What it was about to allow does not run.
 #[derive(Debug)]
-struct Broken(String);
+struct Broken {
+    cause: Cause,
+    reason: String,
+}
+
+impl Broken {
+    fn fault(reason: String) -> Self {
+        Self {
+            cause: Cause::GovernorFault,
+            reason,
+        }
+    }
+}
 
 impl Governors {
     pub(crate) fn new(
@@ -157,7 +161,7 @@ impl Governors {
     /// Asks once about a held call, and runs it if it was approved.
     ///
     /// # Cancel safety
-    /// Dropping the future while nothing runs ends the call or not, as `given_up` has it.
+    /// Dropping the future before the call is let run ends it or not, as `given_up` has it; after that it ends.
     pub(crate) async fn resume(
         &self,
         session: &Session,
@@ -169,7 +173,7 @@ impl Governors {
         let approval = Note::approval(session, call, hold, dispatch.claim.as_ref());
         let mut active = Active::new(session, call, dispatch, true);
         active.approval = Some(approval);
-        active.ends = Arc::new((given_up == GivenUp::Ends).into());
+        active.given_up = given_up;
         let unfinished = Unfinished::new(&self.recorder, session, call, &active);
         let (wit_session, wit_call, wit_hold) = (
             convert::session(session),
@@ -198,7 +202,7 @@ impl Governors {
         &self,
         session: &Session,
         call: &ToolCall,
-        Broken(mut reason): Broken,
+        Broken { cause, mut reason }: Broken,
         unfinished: &Unfinished<'_>,
     ) -> Outcome {
         let ended = unfinished.ended();
@@ -208,8 +212,11 @@ impl Governors {
             error: None,
         });
         let (event, facts) = unfinished.last(|| {
-            let broken = (self.recorder).broken(session, call, &reason, failure.as_ref());
-            (ended.notes.annotate(broken), ended.notes.take_facts())
+            let event = match &failure {
+                Some(failure) => (self.recorder).broken(session, call, &reason, Some(failure)),
+                None => self.recorder.refused(session, call, cause, &reason),
+            };
+            (ended.notes.annotate(event), ended.notes.take_facts())
         });
         let kept = match ended.recorded {
             true => self.recorder.append_end(event, facts).await,
@@ -221,7 +228,7 @@ impl Governors {
         match failure {
             Some(failure) => Outcome::Failed(failure),
             None => Outcome::Refused(Refusal {
-                cause: Cause::GovernorFault,
+                cause,
                 reason,
                 retry_after_seconds: None,
                 evidence: Evidence::default(),
@@ -240,8 +247,8 @@ impl Governors {
             .await;
         match decision {
             Ok(decision) => convert::decision(decision),
-            Err(Broken(reason)) => Decision {
-                verdict: Verdict::Block(Cause::GovernorFault),
+            Err(Broken { cause, reason }) => Decision {
+                verdict: Verdict::Block(cause),
                 reason,
                 evidence: Evidence::default(),
             },
@@ -260,12 +267,12 @@ impl Governors {
         match receipt {
             Ok(Ok(receipt)) => Ok(receipt.accepted),
             Ok(Err(error)) => Err(convert::emit_error(error)),
-            Err(Broken(message)) => Err(EmitError {
-                cause: Cause::GovernorFault,
+            Err(Broken { cause, reason }) => Err(EmitError {
+                cause,
                 status: None,
                 retry: Retry::Later,
                 retry_after_seconds: None,
-                message,
+                message: reason,
             }),
         }
     }
@@ -290,7 +297,9 @@ impl Governors {
         state.active = active;
         let result = match clock.limit(run(&mut warm)).await {
             Some(result) => result.map_err(Broken::from),
-            None => Err(Broken(format!("the governor took longer than {limit:?}"))),
+            None => Err(Broken::fault(format!(
+                "the governor took longer than {limit:?}"
+            ))),
         }?;
         let state = warm.store.data_mut();
         state.active = None;
@@ -340,9 +349,15 @@ fn link(engine: &Engine, component: &Component) -> wasmtime::Result<GovernorPre<
 
 impl From<wasmtime::Error> for Broken {
     fn from(error: wasmtime::Error) -> Self {
-        Self(format!(
-            "the governor failed: {}",
-            crate::tool::one_line(&error)
-        ))
+        match error.downcast_ref::<Unusable>() {
+            Some(Unusable { cause, reason }) => Self {
+                cause: *cause,
+                reason: reason.clone(),
+            },
+            None => Self::fault(format!(
+                "the governor failed: {}",
+                crate::tool::one_line(&error)
+            )),
+        }
     }
 }

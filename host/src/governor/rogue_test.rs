@@ -62,6 +62,7 @@ impl Bed {
             notes: Default::default(),
             claim: None,
             traced: None,
+            taken: Arc::default(),
             run: Box::new(move |_| {
                 runs.fetch_add(1, Ordering::SeqCst);
                 Box::pin(async { Ok("\"ran\"".into()) })

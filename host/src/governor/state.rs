@@ -33,6 +33,8 @@ pub(crate) struct Dispatch {
     pub(crate) claim: Option<Claim>,
     /// Where it is in a trace.
     pub(crate) traced: Option<Traced>,
+    /// Whether it was let run, in this dispatch or another of the same held call.
+    pub(crate) taken: Arc<AtomicBool>,
     pub(crate) run: Box<dyn FnOnce(String) -> RunFuture + Send>,
 }
 
@@ -58,13 +60,23 @@ pub(super) struct Active {
     pub(super) last: Last,
     /// Whether the log has that it began: at a resumption from before the question was first asked.
     pub(super) recorded: Arc<AtomicBool>,
-    /// Whether it ends when it is given up. A held call that its caller can come back to stays held, until
-    /// its approval is used.
-    pub(super) ends: Arc<AtomicBool>,
+    /// Whether it was let run.
+    pub(super) taken: Arc<AtomicBool>,
+    /// What becomes of it when it is given up before that.
+    pub(super) given_up: GivenUp,
     /// What is recorded before a held call runs.
     pub(super) approval: Option<Note>,
     /// The operator's choice to run whatever the answer.
     pub(super) observe: bool,
+}
+
+/// What becomes of a held call whose question is given up.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GivenUp {
+    /// It ends: nobody comes back to it.
+    Ends,
+    /// Its caller has the hold and may come back.
+    StaysHeld,
 }
 
 /// The data of a governor's store.

@@ -7,7 +7,7 @@ use thoth_core::{Event, Session, ToolCall, Verdict};
 use tokio::time::Instant;
 
 use super::notes::Notes;
-use super::state::{Active, Last, lock};
+use super::state::{Active, GivenUp, Last, lock};
 use crate::outbox::{Open, Recorder};
 
 /// A call on its way. If it is given up before its end, an event says that, and whether its tool ran. A held
@@ -20,7 +20,8 @@ pub(super) struct Unfinished<'a> {
     /// that observes.
     ran: Arc<AtomicBool>,
     recorded: Arc<AtomicBool>,
-    ends: Arc<AtomicBool>,
+    taken: Arc<AtomicBool>,
+    given_up: GivenUp,
     observe: bool,
     last: Last,
     notes: Notes,
@@ -52,7 +53,8 @@ impl<'a> Unfinished<'a> {
             call,
             ran: Arc::clone(&active.ran),
             recorded: Arc::clone(&active.recorded),
-            ends: Arc::clone(&active.ends),
+            taken: Arc::clone(&active.taken),
+            given_up: active.given_up,
             observe: active.observe,
             last: Arc::clone(&active.last),
             notes: active.notes.clone(),
@@ -103,7 +105,7 @@ impl Drop for Unfinished<'_> {
             open.end_later(event, facts, recorded);
             return;
         }
-        if !self.ends.load(Ordering::Acquire) {
+        if self.given_up == GivenUp::StaysHeld && !self.taken.load(Ordering::Acquire) {
             return;
         }
         let event = if self.ran.load(Ordering::Acquire) {

@@ -21,6 +21,9 @@ impl Session {
     ///
     /// Of processes that pick up one call at the same time one runs it: the log keeps one use of an approval.
     ///
+    /// # Cancel safety
+    /// As [`Self::resume`].
+    ///
     /// # Errors
     /// As [`Self::call`], and if the log has no such hold, it is for another call, or that has ended.
     pub async fn pick_up(
@@ -55,11 +58,11 @@ impl Session {
         if digest.as_ref() != Ok(&hold.digest) {
             return Err(CallError::Hold("it is for other arguments".into()));
         }
-        if let Err(why) = self.begin().await {
-            return Err(CallError::Hold(why));
-        }
         let used = Use::new(tool.sha256());
         let traced = self.traced(&options, &call);
+        if let Err(why) = self.begin().await {
+            return Ok(self.unrecorded(tool, call, why, traced));
+        }
         traced.held();
         let pending = Outcome::Pending(hold);
         let kept = (used, traced);
@@ -76,6 +79,9 @@ impl Session {
 
     /// Asks once about a held call, and runs it if it was approved. A call that is not pending
     /// comes back as it is.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the call held, until its approval is being used; that ends it.
     pub async fn resume(&self, call: Call) -> Call {
         match call.pending.clone() {
             Some(pending) => self.ask(pending, CallOptions::default()).await,
@@ -90,7 +96,7 @@ impl Session {
     /// As [`Self::call`], and if the tool is not the one that was held.
     ///
     /// # Cancel safety
-    /// As [`Self::call`]; a hold whose run had begun is used up.
+    /// As [`Self::resume`].
     pub async fn resume_held(
         &self,
         tool: &Tool,
@@ -110,6 +116,9 @@ impl Session {
     /// Asks about a held call until it is decided, its hold expires, or `limit` is over: then it
     /// comes back as pending still. `None` waits for as long as the hold lasts, after which the
     /// call is refused as expired.
+    ///
+    /// # Cancel safety
+    /// As [`Self::resume`].
     pub async fn wait(&self, mut call: Call, limit: Option<Duration>) -> Call {
         let given_up = limit.map(|limit| Instant::now() + limit);
         let mut pause = POLL_MIN;

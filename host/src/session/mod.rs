@@ -203,6 +203,14 @@ impl Session {
         self.report(tool, call, outcome, &Mutex::default(), (unused, traced))
     }
 
+    /// Refuses a call of a session whose start is not recorded, so that it could not be recorded either.
+    fn unrecorded(&self, tool: &Tool, call: ToolCall, why: String, traced: Traced) -> Call {
+        let outcome = refused(Cause::NotRecorded, why);
+        traced.came_to(&outcome);
+        let unused = (Use::new(tool.sha256()), traced);
+        self.report(tool, call, outcome, &Mutex::default(), unused)
+    }
+
     /// The session's id.
     pub fn id(&self) -> &str {
         &self.scope.session_id
@@ -266,10 +274,7 @@ impl Session {
         let (call, value) = checked(tool, name, arguments, call_id)?;
         let traced = self.traced(&options, &call);
         if let Err(why) = self.begin().await {
-            let outcome = refused(Cause::NotRecorded, why);
-            traced.came_to(&outcome);
-            let unused = (Use::new(tool.sha256()), traced);
-            return Ok(self.report(tool, call, outcome, &Mutex::default(), unused));
+            return Ok(self.unrecorded(tool, call, why, traced));
         }
         if let Err(why) = self.spent.ask(&self.budget) {
             return Ok(self.refuse(tool, call, Cause::Budget, why, traced).await);

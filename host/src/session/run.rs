@@ -1,6 +1,6 @@
 //! One run of a tool on behalf of a session, if the governor comes to that.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
@@ -81,6 +81,7 @@ impl Run {
             notes,
             claim: Some(claim),
             traced: Some(self.told.traced.clone()),
+            taken: Arc::clone(&self.taken),
             run: Box::new(move |arguments| {
                 Box::pin(async move { self.run(&arguments, &noted).await })
             }),
@@ -93,10 +94,6 @@ impl Run {
             message,
             error: None,
         };
-        if self.taken.swap(true, Ordering::AcqRel) {
-            let again = "this held call has run already".into();
-            return Err(failure(FailureCause::ApprovalUsed, again));
-        }
         let ran = quoted_digest(arguments);
         if *ran != *self.asked {
             notes.fact("ran_arguments_sha256", ran);

@@ -94,25 +94,6 @@ fn a_modification_that_does_not_fit_the_tool_is_a_refusal() {
 }
 
 #[test]
-fn a_permit_that_was_of_no_use_is_a_refusal() {
-    for (failed, cause) in [
-        (FailureCause::ApprovalUsed, Cause::InvalidHold),
-        (FailureCause::NotRecorded, Cause::NotRecorded),
-    ] {
-        let mut fake = Fake::answering(ok(r#"{"decision":"ALLOW","violation_id":"v3"}"#));
-        fake.tool = Some(Err(failing(failed)));
-        match wrap(&mut fake) {
-            Outcome::Refused(refusal) => {
-                assert_eq!((refusal.cause, &*refusal.reason), (cause, "no"));
-                assert_eq!(refusal.evidence.violation_id.as_deref(), Some("v3"));
-            }
-            other => panic!("{other:?}"),
-        }
-        assert_eq!(fake.event_types(), ["TOOL_CALL_PRE", "TOOL_CALL_BLOCK"]);
-    }
-}
-
-#[test]
 fn a_tool_that_fails_leaves_an_event_too() {
     for (cause, body) in [
         (FailureCause::InvalidArguments, r#"{"decision":"ALLOW"}"#),

@@ -77,7 +77,12 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.execute_batch(BOUND_HOLDS)?;
     }
     transaction.execute_batch(SCHEMA)?;
-    transaction.pragma_update(None, "application_id", APPLICATION)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
+    // Who only looks writes nothing.
+    for (name, ours) in [("application_id", APPLICATION), ("user_version", VERSION)] {
+        let found: i64 = transaction.pragma_query_value(None, name, |row| row.get(0))?;
+        if found != ours {
+            transaction.pragma_update(None, name, ours)?;
+        }
+    }
     transaction.commit()
 }

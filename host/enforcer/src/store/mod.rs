@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use thoth_core::Timestamp;
 use tokio::sync::watch;
 
@@ -129,10 +129,17 @@ impl Store {
             path: path.to_owned(),
             source,
         };
-        let connection = Connection::open(path).map_err(cannot_open)?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(cannot_open)?;
-        match migrate::recognise(&connection).map_err(cannot_open)? {
-            Found::Ours => Self::prepare(connection).map_err(cannot_open),
+        // It may be anybody's, and SQLite tidies up a file that it may write to.
+        let found = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .and_then(|connection| {
+                connection.busy_timeout(BUSY_TIMEOUT)?;
+                migrate::recognise(&connection)
+            })
+            .map_err(cannot_open)?;
+        match found {
+            Found::Ours => Connection::open(path)
+                .and_then(Self::prepare)
+                .map_err(cannot_open),
             Found::Foreign => Err(StoreError::Foreign(path.to_owned())),
             Found::Later(version) => Err(StoreError::Later {
                 path: path.to_owned(),
@@ -172,6 +179,7 @@ impl Store {
     }
 
     fn prepare(mut connection: Connection) -> rusqlite::Result<Self> {
+        connection.busy_timeout(BUSY_TIMEOUT)?;
         // Else a statement is prepared anew for each value that it is given.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         write_ahead(&connection)?;
