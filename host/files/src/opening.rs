@@ -43,6 +43,11 @@ impl Files<'_> {
             false => Ok(()),
         };
         let allowed = allowed.and_then(|()| Ok(well_formed(path)?));
+        // The kernel would empty it before anybody knows whose it is.
+        let allowed = allowed.and_then(|()| match truncate && !writable {
+            true => Err(ErrorCode::Invalid.into()),
+            false => Ok(()),
+        });
         self.unless_refused(&from, path, intent, allowed).await?;
         let hold = self.ctx.meter.hold(Held::Descriptor, 1)?;
 
@@ -71,10 +76,8 @@ impl Files<'_> {
             self.reserve_name()?;
         }
 
-        if truncate && writable {
-            // Nothing is emptied before it is known to be the tool's.
-            open_flags &= !OpenFlags::TRUNCATE;
-        }
+        // Nothing is emptied before it is known to be the tool's.
+        open_flags &= !OpenFlags::TRUNCATE;
         let place = self.place(fd, path).await?;
         let (folder, name) = (place.folder(), place.path());
         let opened = self
@@ -97,7 +100,7 @@ impl Files<'_> {
     async fn is_the_tool_s(
         &mut self,
         opened: &Resource<Descriptor>,
-        writable: bool,
+        changes: bool,
     ) -> FsResult<bool> {
         let file = match self.table.get(opened)? {
             Descriptor::File(file) => Arc::clone(&file.file),
@@ -106,7 +109,7 @@ impl Files<'_> {
         let private = self.ctx.folders.private();
         let checked = tokio::task::spawn_blocking(move || {
             let metadata = file.metadata()?;
-            let given_away = private.is_given_away_by(&metadata, writable);
+            let given_away = private.is_given_away_by(&metadata, changes);
             io::Result::Ok(!given_away && !is_of_the_kernel(&file)?)
         });
         Ok(checked.await.map_err(FsError::trap)??)
@@ -121,11 +124,12 @@ impl Files<'_> {
         (intent, writable): (Intent, bool),
         hold: Hold,
     ) -> FsResult<()> {
-        if !self.is_the_tool_s(opened, writable).await? {
+        let changes = matches!(intent.mode, Mode::Write);
+        if !self.is_the_tool_s(opened, changes).await? {
             let refused = Err(ErrorCode::Access.into());
             return self.unless_refused(from, path, intent, refused).await;
         }
-        if intent.truncate && writable {
+        if intent.truncate {
             let emptied = Resource::new_borrow(opened.rep());
             self.wasi().set_size(emptied, 0).await?;
         }

@@ -66,13 +66,18 @@ impl Private {
         self.unchanged.push(path.into());
     }
 
-    /// Adds where a secret comes from: a file is not to be seen, a program not to be changed.
+    /// Adds where a secret comes from: a file is not to be seen; a program, and whatever file it is told of,
+    /// as a script, is not to be changed.
     pub fn source(&mut self, source: &SecretSource) {
         match source {
             SecretSource::File(path) => self.unseen(path),
             SecretSource::Command(words) => {
-                if let Some(program) = words.first().filter(|program| program.contains('/')) {
-                    self.unchanged(program);
+                // `--config=/etc/vault` names a file as well.
+                let values = words.iter().filter_map(|word| word.split_once('='));
+                let named = values.map(|(_, value)| value);
+                let named = words.iter().map(String::as_str).chain(named);
+                for path in named.filter(|word| word.contains('/')) {
+                    self.unchanged(path);
                 }
             }
         }
@@ -159,7 +164,7 @@ mod tests {
     fn a_folder_shows_no_key_and_lets_nothing_be_changed_that_decides() {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
-        for folder in ["keys", "rules", "docs"] {
+        for folder in ["keys", "rules", "docs", "scripts", "vault"] {
             fs::create_dir(at(folder)).unwrap();
         }
         let mut private = Private::default();
@@ -167,13 +172,22 @@ mod tests {
         private.unchanged(at("rules/policy.cedar"));
         private.source(&SecretSource::File(at("keys/github")));
         private.source(&SecretSource::Command(vec!["pass".into(), "show".into()]));
+        let path = |name: &str| at(name).display().to_string();
+        private.source(&SecretSource::Command(vec![
+            "/bin/sh".into(),
+            path("scripts/get.sh"),
+            format!("--config={}", path("vault/config")),
+        ]));
         let exposed = |name: &str, access| {
             let folder = FileGrant::new(&at(name), "/g", access, false).unwrap();
             private.exposed_by(&folder).map(|found| found.may_be_seen)
         };
         assert_eq!(exposed("keys", Access::ReadOnly), Some(false));
         assert_eq!(exposed("rules", Access::ReadOnly), None);
-        assert_eq!(exposed("rules", Access::ReadWrite), Some(true));
+        for folder in ["rules", "scripts", "vault"] {
+            assert_eq!(exposed(folder, Access::ReadWrite), Some(true), "{folder}");
+            assert_eq!(exposed(folder, Access::ReadOnly), None, "{folder}");
+        }
         assert_eq!(exposed("docs", Access::ReadWrite), None);
     }
 

@@ -10,7 +10,7 @@ use thoth_host::{
     Call, CallOptions, Hold, Mode, Outcome, Runtime, Session, Tool, TraceParent, inert,
 };
 
-use super::grants::{GrantArgs, LimitArgs, private};
+use super::grants::{GrantArgs, LimitArgs, private, secrets};
 use super::progress::noticed;
 use super::session::SessionArgs;
 use super::settings::{IdentityArgs, PolicyArgs, StateArgs, call_id, duration, var};
@@ -81,9 +81,13 @@ pub(super) async fn run(mut args: Args) -> Result<Exit> {
     let observe = identity.mode == Mode::Observe;
     let state = args.state.dir(settings)?;
     let private = private(&config, &args.state, &args.policy)?;
-    let granted = args
-        .grants
-        .granted(&config, &args.limits, &args.component, &private)?;
+    let granted = args.grants.granted(
+        &config,
+        &args.limits,
+        &args.component,
+        &private,
+        &secrets(&config),
+    )?;
     let is_embedded = args.policy.is_embedded(settings);
     let folder = args.state.named(settings).map(Path::to_owned);
     let named = folder.clone();

@@ -1,5 +1,6 @@
 //! What a tool is granted and what it may use: `thoth.toml`, a wassette policy, flags.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -167,16 +168,21 @@ impl GrantArgs {
     }
 
     /// Puts together what the configuration, a wassette policy and the flags grant a component.
-    /// `private` is what is not the tool's, in whatever folder.
+    /// `private` is what is not the tool's, in whatever folder; `secrets` those of the configuration, which
+    /// all components share, so that what one has used is masked in what another says.
     pub(super) fn granted(
         &self,
         config: &Config,
         limits: &LimitArgs,
         component: &Path,
         private: &Private,
+        secrets: &Arc<Secrets>,
     ) -> Result<Granted> {
         let mut private = private.clone();
         private.unchanged(component);
+        if let Some(policy) = &self.wassette_policy {
+            private.unchanged(policy);
+        }
         let usage = |error: &dyn std::error::Error| Usage(chain(error));
         let configured = component
             .canonicalize()
@@ -202,7 +208,7 @@ impl GrantArgs {
             merge(&mut grants, policy.grants).map_err(|error| usage(&error))?;
             settings = settings.overridden_by(policy.limits);
         }
-        let mut sources = config.secrets.clone();
+        let mut sources = BTreeMap::new();
         let mut flags = Grants {
             network: self.allow_net.clone(),
             files: self.allow_dir.clone(),
@@ -217,7 +223,7 @@ impl GrantArgs {
                 flags.secrets.push(flag.name);
             } else {
                 let name: SecretName = text.parse().map_err(|error| usage(&error))?;
-                if !sources.contains_key(&name) {
+                if !sources.contains_key(&name) && !config.secrets.contains_key(&name) {
                     let why = format!(
                         "there is no secret `{name}`: write `--allow-secret {name}=file:PATH`, or \
                          give it a source in thoth.toml"
@@ -239,7 +245,14 @@ impl GrantArgs {
                 grants,
                 limits: Limits::default().with(&settings),
                 keep: configured.map(|tool| tool.keep).unwrap_or_default(),
-                secrets: (!sources.is_empty()).then(|| Arc::new(Secrets::new(sources))),
+                secrets: Some(match sources.is_empty() {
+                    true => Arc::clone(secrets),
+                    // Those of flags are for one component, and there is no other.
+                    false => {
+                        let all = config.secrets.clone().into_iter().chain(sources);
+                        Arc::new(Secrets::new(all))
+                    }
+                }),
                 prefix: configured.and_then(|tool| tool.prefix.clone()),
                 annotations: configured
                     .map(|tool| tool.annotations.clone())
@@ -297,12 +310,20 @@ impl Granted {
     }
 }
 
+/// The secrets of a configuration, for all components.
+pub(super) fn secrets(config: &Config) -> Arc<Secrets> {
+    Arc::new(Secrets::new(config.secrets.clone()))
+}
+
 /// What is no tool's: state, compiled code, keys, and what decides, grants and runs.
 pub(super) fn private(config: &Config, state: &StateArgs, policy: &PolicyArgs) -> Result<Private> {
     let mut private = config.private();
     private.unseen(state.dir(&config.settings)?);
     if let Some(cache) = thoth_host::default_cache_dir() {
         private.unseen(cache);
+    }
+    if let Ok(program) = std::env::current_exe() {
+        private.unchanged(program);
     }
     policy.private(&config.settings, &mut private);
     for path in [state.config.file(), state.config.lock()]

@@ -10,7 +10,7 @@ use thoth_host::wrapping::{self, Digest, Integrity, Seal};
 use thoth_host::{COMPONENT_MAX, Inspector, Tool, default_cache_dir, inert};
 
 use super::Exit;
-use super::grants::{ConfigArgs, GrantArgs, LimitArgs};
+use super::grants::{ConfigArgs, GrantArgs, LimitArgs, secrets};
 use super::progress::noticed;
 use super::settings::jail;
 use super::wrap::read;
@@ -58,9 +58,13 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
         );
     }
     let config = args.config.read()?;
-    let granted = args
-        .grants
-        .granted(&config, &args.limits, &args.component, &config.private())?;
+    let granted = args.grants.granted(
+        &config,
+        &args.limits,
+        &args.component,
+        &config.private(),
+        &secrets(&config),
+    )?;
     granted.check(&tool)?;
     let grants = &granted.grant.grants;
     let text = if args.json {

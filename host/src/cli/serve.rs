@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 
 use super::approver;
 use super::call::how_to_approve;
-use super::grants::{GrantArgs, LimitArgs, private};
+use super::grants::{GrantArgs, LimitArgs, private, secrets};
 use super::session::BudgetArgs;
 use super::settings::{IdentityArgs, PolicyArgs, StateArgs, duration};
 use super::stopped::stopped;
@@ -85,7 +85,13 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
     let identity = args.identity.identity(settings)?;
     let observe = identity.mode == Mode::Observe;
     let state = args.state.dir(settings)?;
-    let private = private(&config, &args.state, &args.policy)?;
+    let mut private = private(&config, &args.state, &args.policy)?;
+    for component in &args.components {
+        private.unchanged(component);
+    }
+    if let Some(token) = &args.token_file {
+        private.unseen(token);
+    }
     if args.components.is_empty() && config.tools.is_empty() {
         let why = "there is no component to serve: name components or folders, or list tools in thoth.toml";
         return Err(Usage(why.into()).into());
@@ -100,10 +106,11 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
             "grants by flags are for one component: grant several what each needs in thoth.toml";
         return Err(Usage(why.into()).into());
     }
+    let secrets = secrets(&config);
     for component in args.components.iter().filter(|path| path.is_file()) {
         // What is wrong with a flag is said before anything starts.
         args.grants
-            .granted(&config, &args.limits, component, &private)?;
+            .granted(&config, &args.limits, component, &private, &secrets)?;
     }
     let is_embedded = args.policy.is_embedded(settings);
     if args.client_approves && !is_embedded {
@@ -174,7 +181,8 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
         .iter()
         .fold(toolbox, |toolbox, place| toolbox.place(place));
     let (grants, limits) = (args.grants, args.limits);
-    let granted = Arc::new(move |path: &Path| grants.granted(&config, &limits, path, &private));
+    let granted =
+        Arc::new(move |path: &Path| grants.granted(&config, &limits, path, &private, &secrets));
     let granting = Arc::clone(&granted);
     let toolbox = toolbox.granting(move |path| {
         let granted = granting(path).map_err(|error| thoth_host::Error::Setting {

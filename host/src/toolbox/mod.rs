@@ -341,11 +341,16 @@ impl Toolbox {
         let Expected { sha256, pin } = expected;
         let (loader, path, shown) = (loader.clone(), path.to_owned(), name.to_owned());
         let (granting, pinned) = (Arc::clone(&self.granting), pin.clone());
+        let places = self.places.clone();
         let tool = tool::blocking(move || {
             let bytes = tool::read(&path)?;
             let digest: [u8; 32] = Sha256::digest(&bytes).into();
             let is = hex(&digest);
-            let grant = granting(&path)?;
+            let mut grant = granting(&path)?;
+            // What one tool changed would run as another, and what it put into a folder would be offered.
+            for place in places {
+                grant.private.unchanged(place);
+            }
             if let Some(pin) = pinned.filter(|pin| pin.sha256 != is) {
                 // To be looked at only. What cannot even be listed changed all the same.
                 let nothing = Grant {

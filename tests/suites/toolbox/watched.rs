@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use thoth_host::grants::{Config, FileGrant};
 use thoth_host::toolbox::{Lock, Pin, Toolbox, Tools};
-use thoth_host::{Error, Identity, Jail, Outcome, Runtime, grants::Config};
+use thoth_host::{Error, Grant, Identity, Jail, Outcome, Runtime};
 use thoth_tests::tool;
 use tokio::sync::{mpsc::UnboundedReceiver, watch::Receiver};
 
@@ -173,4 +174,22 @@ async fn a_lock_that_is_gone_takes_nothing_on() {
     assert!(told.contains("it was there and is gone"), "{told}");
     let tools = Arc::clone(&bed.tools.borrow_and_update());
     assert!(tools.find("transfer").is_none() && tools.find("add").is_some());
+}
+
+#[tokio::test]
+async fn no_tool_can_change_what_others_run() {
+    let bed = Bed::new(false).await;
+    let folder = format!("{}:/box:rw", bed.path("box").display());
+    let folder = FileGrant::from_flag(&folder).unwrap();
+    let toolbox = Toolbox::new(Config::default())
+        .place(bed.path("box"))
+        .granting(move |_| {
+            let mut grant = Grant::default();
+            grant.grants.add_files(folder.clone()).unwrap();
+            Ok(grant)
+        });
+    let tools = toolbox.load(&bed.runtime).await.unwrap();
+    assert!(tools.is_empty());
+    let why = tools.refused()[0].why.to_string();
+    assert!(why.contains("can be granted read-only at most"), "{why}");
 }

@@ -301,6 +301,18 @@ async fn what_is_not_the_tool_s_is_not_opened_under_another_name() {
                 };
                 assert_eq!(wrote, expected, "{access} {flags}");
             }
+            // The kernel would empty what is opened, whoever's it is.
+            for flags in ["truncate", "read,truncate", "truncate,create"] {
+                let emptied = call.step(&format!("open e /docs second {flags}")).await;
+                let expected = if access == "ro" {
+                    "read-only"
+                } else {
+                    "invalid"
+                };
+                assert_eq!(emptied, expected, "{access} {flags}");
+            }
+            let made = call.step("open c /docs second create").await;
+            assert_ne!(made, "ok", "{access}");
             assert_eq!(fs::read_to_string(&canary).unwrap(), CANARY, "{access}");
         }
     }
