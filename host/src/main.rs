@@ -1,10 +1,11 @@
 //! The `thoth` command: parses, runs, and maps what came of it to an exit code.
 
-/// Writes a line to stderr. Nobody may be reading; that is no reason to fail.
+/// Writes a line to stderr.
 macro_rules! say {
     ($($line:tt)*) => {{
-        use std::io::Write as _;
-        let _closed = writeln!(std::io::stderr(), $($line)*);
+        let mut line = format!($($line)*);
+        line.push('\n');
+        $crate::cli::said::say(line.as_bytes());
     }};
 }
 
@@ -92,6 +93,7 @@ fn main() -> ExitCode {
     }
     // A loader that still compiles must not hold up the exit.
     runtime.shutdown_background();
+    cli::said::finish();
     match exit {
         cli::Exit::Completed if LOST.load(Ordering::Relaxed) => cli::Exit::Host.into(),
         exit => exit.into(),

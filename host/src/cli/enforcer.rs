@@ -16,7 +16,7 @@ use super::approvals::local_user;
 use super::approver;
 use super::settings::{StateArgs, key_text};
 use super::stopped::stopped;
-use super::{Exit, Usage, report};
+use super::{Exit, Usage, report, said};
 
 /// Run the embedded enforcer on loopback, or check a policy file.
 #[derive(Debug, Subcommand)]
@@ -66,6 +66,7 @@ pub(super) async fn run(command: Command) -> Result<Exit> {
 }
 
 async fn serve(args: Serve) -> Result<Exit> {
+    said::apart();
     if !args.listen.ip().is_loopback() {
         return Err(Usage(format!(
             "`{}` is not a loopback address: the embedded enforcer serves this machine only",

@@ -13,6 +13,7 @@ mod lock;
 mod log;
 mod progress;
 mod report;
+pub(crate) mod said;
 mod serve;
 mod session;
 mod settings;
@@ -170,10 +171,10 @@ pub(crate) fn log(verbose: bool) {
     } else {
         level.unwrap_or("error")
     };
-    // The protocol's own crate would log arguments and results whole.
-    let filter = tracing_subscriber::EnvFilter::new(format!("{level},rmcp=error"));
+    // The protocol's own crate would log arguments and results whole, and an error for each client that leaves.
+    let filter = tracing_subscriber::EnvFilter::new(format!("{level},rmcp=off"));
     let _already_set = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| said::Log)
         .try_init();
 }

@@ -19,7 +19,7 @@ use super::grants::{GrantArgs, LimitArgs, private, secrets};
 use super::session::BudgetArgs;
 use super::settings::{IdentityArgs, PolicyArgs, StateArgs, duration};
 use super::stopped::stopped;
-use super::{Exit, Usage, report};
+use super::{Exit, Usage, report, said};
 
 /// How long the command waits for its events to be delivered.
 const DELIVERY: Duration = Duration::from_secs(2);
@@ -80,6 +80,7 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) async fn run(args: Args) -> Result<Exit> {
+    said::apart();
     let config = args.state.config.read()?;
     let settings = &config.settings;
     let identity = args.identity.identity(settings)?;

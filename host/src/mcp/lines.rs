@@ -30,6 +30,9 @@ pub(super) const TOO_MANY: &str = "too many requests are under way: wait for ans
 /// Answers to what was no message that wait to be written; after that nothing is read.
 const REFUSALS_MAX: usize = 16;
 
+/// How long a client may read nothing while answers wait, before it is taken for gone.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How long requests under way may take once the client has closed its end.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -148,7 +151,12 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> Lines<
         if self.refused.is_none() {
             return;
         }
-        let permit = Arc::clone(&self.refusals).acquire_owned().await;
+        let permit = Arc::clone(&self.refusals).acquire_owned();
+        let Ok(permit) = tokio::time::timeout(PATIENCE, permit).await else {
+            // It reads nothing of what it is answered, and may be gone: that shows only where it is read from.
+            self.gone.cancel();
+            return;
+        };
         if let Some(Refused(error)) = self.refused.take() {
             let (writer, gone) = (Arc::clone(&self.writer), self.gone.clone());
             tokio::spawn(async move {

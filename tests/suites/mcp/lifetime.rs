@@ -1,6 +1,6 @@
 //! How a server begins and ends, and what becomes of what is under way.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -178,6 +178,48 @@ fn a_client_that_reads_nothing_cannot_keep_the_server() {
     service.wait_for(Site::Enforce, 19);
     drop(stdin);
     assert!(server.wait().unwrap().success());
+}
+
+#[test]
+fn a_client_that_does_not_read_what_is_said_beside_is_served_and_can_stop_the_server() {
+    let thoth = thoth();
+    let mut command = by_policy(&thoth, &["docs-search"]).arg("-v").into_command();
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut server = command.spawn().unwrap();
+    let mut stdin = server.stdin.take().unwrap();
+    let mut answers = BufReader::new(server.stdout.take().unwrap()).lines();
+    let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": hello});
+    writeln!(stdin, "{hello}").unwrap();
+    assert!(answers.next().unwrap().unwrap().contains("serverInfo"));
+    for id in 1..300 {
+        let params = json!({"name": "search_docs", "arguments": {"query": "leave"}});
+        let call = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
+        writeln!(stdin, "{call}").unwrap();
+        assert!(
+            answers
+                .next()
+                .unwrap()
+                .unwrap()
+                .contains("structuredContent")
+        );
+    }
+    let id = server.id().to_string();
+    let told = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(told.unwrap().success());
+    assert!(server.wait().unwrap().success());
+    let mut said = Vec::new();
+    server
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_end(&mut said)
+        .unwrap();
+    // What did not fit in the pipe was not waited for.
+    assert!(said.len() >= 60_000, "only {} bytes were said", said.len());
 }
 
 #[test]

@@ -20,6 +20,20 @@ pub(super) enum Signal {
     Metrics,
 }
 
+impl Signal {
+    /// Variables that OpenTelemetry's own code reads, and takes at their word: the most that each can be.
+    fn numbers(self) -> &'static [(&'static str, u64)] {
+        match self {
+            Self::Traces => &[
+                ("OTEL_BSP_MAX_QUEUE_SIZE", 65_536),
+                ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 65_536),
+                ("OTEL_BSP_SCHEDULE_DELAY", 3_600_000),
+            ],
+            Self::Metrics => &[("OTEL_METRIC_EXPORT_INTERVAL", 86_400_000)],
+        }
+    }
+}
+
 /// The collector for one signal.
 pub(super) struct Target {
     pub(super) origin: Origin,
@@ -88,6 +102,16 @@ fn wanted(signal: Signal, variable: Variables<'_>) -> Result<Option<Target>, Str
             }
         },
     };
+    for (name, most) in signal.numbers() {
+        let Some(text) = variable(name) else { continue };
+        let number = text.trim().parse::<u64>();
+        if !number.is_ok_and(|number| (1..=*most).contains(&number)) {
+            return Err(format!(
+                "{name} is `{}`, and not from 1 to {most}",
+                text.trim()
+            ));
+        }
+    }
     let ca_file = setting("CERTIFICATE").map(|(file, _)| file.into());
     Ok(Some(Target {
         origin,
@@ -99,7 +123,8 @@ fn wanted(signal: Signal, variable: Variables<'_>) -> Result<Option<Target>, Str
 /// `https`, or `http` to a loopback address, as for the enforcer: spans name agents, tools and sessions,
 /// and the headers hold the collector's credential.
 fn origin(endpoint: &str) -> Result<Origin, String> {
-    let url = Url::parse(endpoint).map_err(|error| format!("`{endpoint}` is no URL: {error}"))?;
+    // It may hold a credential, so it is not shown.
+    let url = Url::parse(endpoint).map_err(|error| format!("it is no URL: {error}"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("a URL has no place for a credential; use OTEL_EXPORTER_OTLP_HEADERS".into());
     }
@@ -175,9 +200,29 @@ mod tests {
                 "credential",
             ),
             (("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector"), "URL"),
+            (
+                (
+                    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+                    "http://u:sekret@[::zz]:1",
+                ),
+                "URL",
+            ),
+            // What reads them would panic, eat all memory or never rest.
+            (
+                ("OTEL_BSP_MAX_QUEUE_SIZE", "18446744073709551615"),
+                "from 1 to 65536",
+            ),
+            (("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "0"), "from 1 to"),
+            (("OTEL_BSP_SCHEDULE_DELAY", "0"), "from 1 to"),
         ] {
             let why = of(Signal::Traces, &[endpoint, wrong]).unwrap_err();
             assert!(why.contains(word), "{why}");
+            assert!(!why.contains("sekret"), "{why}");
         }
+        let often = ("OTEL_METRIC_EXPORT_INTERVAL", "0");
+        assert!(of(Signal::Metrics, &[endpoint, often]).is_err());
+        assert!(of(Signal::Traces, &[endpoint, often]).is_ok());
+        let largest = ("OTEL_BSP_MAX_QUEUE_SIZE", "65536");
+        assert!(of(Signal::Traces, &[endpoint, largest]).is_ok());
     }
 }
