@@ -309,3 +309,14 @@ fn what_cannot_be_wrapped_is_one_line_and_leaves_no_file() {
     assert!(http.error(HOST_ERROR).contains("export"));
     assert!(!output.exists());
 }
+
+#[test]
+fn a_component_is_not_wrapped_over_itself() {
+    let thoth = thoth();
+    let bytes = fs::read(tool("canary")).unwrap();
+    let component = thoth.file("canary.wasm", &bytes);
+    let wrap = thoth.bare().arg("wrap").arg(&component);
+    let run = wrap.arg("-o").arg(&component).run();
+    assert!(run.error(USAGE).contains("name another file"), "{run}");
+    assert_eq!(fs::read(&component).unwrap(), bytes);
+}

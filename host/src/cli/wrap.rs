@@ -92,6 +92,11 @@ pub(super) fn run(args: Args) -> Result<Exit> {
         }
     }
     let component = read(&args.component, COMPONENT_MAX)?;
+    let same = |path: &Path| path.canonicalize().ok();
+    if same(&args.output).is_some_and(|output| same(&args.component) == Some(output)) {
+        let why = "the output is the component itself: name another file, or it could not be wrapped anew";
+        return Err(Usage(why.into()).into());
+    }
     let governor = match &args.governor {
         Some(path) => read(path, COMPONENT_MAX)?,
         None if args.http.is_some() => wrapping::HTTP_GOVERNOR.to_vec(),

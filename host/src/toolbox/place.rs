@@ -10,7 +10,7 @@ use crate::error::Error;
 /// The most components that are taken from one folder.
 const FOLDER_MAX: usize = 256;
 
-/// The most entries of a folder that are looked at.
+/// The most entries of a folder, whatever they are.
 const ENTRIES_MAX: usize = 16_384;
 
 /// What tells that a file was not written since, without reading it. Two files may share one only if
@@ -52,7 +52,12 @@ pub(super) fn components(place: &Path) -> Result<Vec<PathBuf>, Error> {
         return Ok(vec![path]);
     }
     let mut found = Vec::new();
-    for entry in fs::read_dir(&path).map_err(fail)?.take(ENTRIES_MAX) {
+    let too_many = |what: &str| fail(io::Error::other(format!("it holds more than {what}")));
+    for (nth, entry) in fs::read_dir(&path).map_err(fail)?.enumerate() {
+        if nth >= ENTRIES_MAX {
+            // Which of them would be left out is nobody's choice.
+            return Err(too_many(&format!("{ENTRIES_MAX} entries")));
+        }
         let path = entry.map_err(fail)?.path();
         let is_hidden = path
             .file_name()
@@ -70,9 +75,26 @@ pub(super) fn components(place: &Path) -> Result<Vec<PathBuf>, Error> {
     found.sort();
     found.dedup();
     if found.len() > FOLDER_MAX {
-        return Err(fail(io::Error::other(format!(
-            "it holds more than {FOLDER_MAX} components"
-        ))));
+        return Err(too_many(&format!("{FOLDER_MAX} components")));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_too_much_is_an_error_and_not_a_part_of_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = folder.path().join("0.txt");
+        fs::write(&first, "").unwrap();
+        let link = |name: String| fs::hard_link(&first, folder.path().join(name)).unwrap();
+        (1..ENTRIES_MAX).for_each(|number| link(format!("{number}.txt")));
+        assert_eq!(components(folder.path()).unwrap(), Vec::<PathBuf>::new());
+        link("a.wasm".into());
+        let why = components(folder.path()).unwrap_err().to_string();
+        assert!(why.contains("more than 16384 entries"), "{why}");
+    }
 }
