@@ -3,14 +3,15 @@
 //! It is our own so that a line is read strictly and bounded, that what is under way is bounded, and that
 //! a client that goes away takes what it asked for with it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+    ClientJsonRpcMessage, ClientNotification, GetExtensions as _, JsonRpcMessage, RequestId,
+    ServerJsonRpcMessage,
 };
 use rmcp::transport::Transport;
 use serde::Serialize;
@@ -47,14 +48,53 @@ pub(super) struct Lines<R, W> {
     begun: bool,
     writer: Arc<Mutex<W>>,
     in_flight: InFlight,
+    /// How many requests were let in.
+    admitted: u64,
     /// What is to be answered to a message that was none.
     refused: Option<Refused>,
     refusals: Arc<Semaphore>,
     gone: CancellationToken,
 }
 
-/// The requests that were not answered yet.
-type InFlight = Arc<watch::Sender<HashSet<RequestId>>>;
+/// The requests that were not answered yet; of the cancelled, which never are, those that still do something.
+type InFlight = Arc<watch::Sender<HashMap<RequestId, UnderWay>>>;
+
+#[derive(Debug)]
+struct UnderWay {
+    /// Tells it from a later request of the same id.
+    nth: u64,
+    cancelled: bool,
+    /// Nobody is at it any more.
+    done: bool,
+}
+
+/// Goes with a request to where it is handled, and with what is dropped there.
+#[derive(Debug, Clone)]
+struct Ticket {
+    _held: Arc<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    id: RequestId,
+    nth: u64,
+    in_flight: InFlight,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.in_flight.send_if_modified(|all| {
+            match all.get_mut(&self.id).filter(|under| under.nth == self.nth) {
+                Some(under) if under.cancelled => all.remove(&self.id).is_some(),
+                Some(under) => {
+                    under.done = true;
+                    false
+                }
+                None => false,
+            }
+        });
+    }
+}
 
 enum Line {
     Whole,
@@ -72,7 +112,8 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> Lines<
             ended: None,
             begun: false,
             writer: Arc::new(Mutex::new(writer)),
-            in_flight: Arc::new(watch::Sender::new(HashSet::new())),
+            in_flight: Arc::new(watch::Sender::new(HashMap::new())),
+            admitted: 0,
             refused: None,
             refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
             gone,
@@ -113,23 +154,37 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> Lines<
     }
 
     /// Notes what a message means for what is under way.
-    fn admit(&self, message: &ClientJsonRpcMessage) -> Result<(), Refused> {
+    fn admit(&mut self, message: &mut ClientJsonRpcMessage) -> Result<(), Refused> {
         match message {
             JsonRpcMessage::Request(request) => {
                 let id = request.id.clone();
-                let mut welcome = Ok(());
-                self.in_flight.send_if_modified(|under_way| {
-                    if under_way.len() >= IN_FLIGHT_MAX {
-                        welcome = Err(Refused::unwelcome(id, TOO_MANY));
-                        return false;
+                let (nth, mut unwelcome) = (self.admitted, None);
+                self.in_flight.send_if_modified(|all| {
+                    if all.len() >= IN_FLIGHT_MAX {
+                        unwelcome = Some(TOO_MANY);
+                    } else if all.contains_key(&id) {
+                        unwelcome = Some(SAME_ID);
+                    } else {
+                        let (cancelled, done) = (false, false);
+                        let new = UnderWay {
+                            nth,
+                            cancelled,
+                            done,
+                        };
+                        all.insert(id.clone(), new);
                     }
-                    if !under_way.insert(id.clone()) {
-                        welcome = Err(Refused::unwelcome(id, SAME_ID));
-                        return false;
-                    }
-                    true
+                    unwelcome.is_none()
                 });
-                welcome
+                if let Some(why) = unwelcome {
+                    return Err(Refused::unwelcome(id, why));
+                }
+                self.admitted += 1;
+                let in_flight = Arc::clone(&self.in_flight);
+                let held = Held { id, nth, in_flight };
+                request.request.extensions_mut().insert(Ticket {
+                    _held: Arc::new(held),
+                });
+                Ok(())
             }
             JsonRpcMessage::Notification(notification) => {
                 // A cancelled request is never answered.
@@ -137,7 +192,15 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> Lines<
                     &notification.notification
                     && let Some(id) = &cancelled.params.request_id
                 {
-                    self.in_flight.send_if_modified(|ids| ids.remove(id));
+                    self.in_flight
+                        .send_if_modified(|all| match all.get_mut(id) {
+                            Some(under) if under.done => all.remove(id).is_some(),
+                            Some(under) => {
+                                under.cancelled = true;
+                                false
+                            }
+                            None => false,
+                        });
                 }
                 Ok(())
             }
@@ -175,7 +238,7 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> Lines<
     async fn last_answers(&mut self) {
         let ended = *self.ended.get_or_insert_with(Instant::now);
         let mut answered = self.in_flight.subscribe();
-        let all = answered.wait_for(HashSet::is_empty);
+        let all = answered.wait_for(HashMap::is_empty);
         let _elapsed = tokio::time::timeout_at(ended + GRACE, all).await;
         self.gone.cancel();
     }
@@ -203,7 +266,7 @@ where
             };
             let written = write(&writer, &message).await;
             if let Some(id) = answered {
-                in_flight.send_if_modified(|ids| ids.remove(id));
+                in_flight.send_if_modified(|all| all.remove(id).is_some());
             }
             if written.is_err() {
                 // Nobody reads what is answered.
@@ -241,7 +304,7 @@ where
                 }
             };
             let admitted = read.and_then(|message| match message {
-                Some(message) => self.admit(&message).map(|()| Some(message)),
+                Some(mut message) => self.admit(&mut message).map(|()| Some(message)),
                 None => Ok(None),
             });
             match admitted {
@@ -276,4 +339,48 @@ async fn write<W: AsyncWrite + Unpin>(
     let mut writer = writer.lock().await;
     writer.write_all(&line).await?;
     writer.flush().await
+}
+
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+mod tests {
+    use super::*;
+
+    const LIST: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    const PING: &[u8] = br#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#;
+    const CANCEL: &[u8] =
+        br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#;
+
+    #[tokio::test]
+    async fn a_cancelled_request_has_its_place_as_long_as_somebody_is_at_it() {
+        let (mut client, server) = tokio::io::duplex(1 << 16);
+        let (reader, writer) = tokio::io::split(server);
+        let mut lines = Lines::new(reader, writer, CancellationToken::new());
+        client
+            .write_all(&[LIST, CANCEL, LIST, PING, b""].join(&b'\n'))
+            .await
+            .unwrap();
+        let id = |message: &Option<ClientJsonRpcMessage>| match message {
+            Some(JsonRpcMessage::Request(request)) => Some(request.id.to_string()),
+            _ => None,
+        };
+        let at_it = lines.receive().await;
+        assert_eq!(id(&at_it).as_deref(), Some("1"));
+        assert_eq!(id(&lines.receive().await), None, "the cancellation");
+        let next = lines.receive().await;
+        assert_eq!(id(&next).as_deref(), Some("2"), "the same id is refused");
+        let under_way = |lines: &Lines<_, _>| lines.in_flight.borrow().len();
+        assert_eq!(under_way(&lines), 2);
+        drop(at_it);
+        assert_eq!(under_way(&lines), 1);
+        // One that was not cancelled is still to be answered.
+        drop(next);
+        assert_eq!(under_way(&lines), 1);
+        client.write_all(&[LIST, b""].join(&b'\n')).await.unwrap();
+        assert_eq!(id(&lines.receive().await).as_deref(), Some("1"));
+    }
 }
