@@ -66,6 +66,14 @@ impl Process {
             .unwrap()
     }
 
+    /// A call that is held, and approved for whoever asks about it.
+    async fn held(&self, session: &Session) -> Call {
+        let answers = &self.service;
+        answers.next(Site::Enforce, Answer::step_up("hold-7"));
+        answers.hold(Answer::resolved("hold-7", "ALLOW"));
+        self.call(session, "sing").await
+    }
+
     async fn assert_healthy(&self, session: &Session) {
         match self.call(session, "sing").await.outcome {
             Outcome::Completed(result) => assert_eq!(result, r#""canary-sang-41c7f0:hello""#),
@@ -208,11 +216,7 @@ async fn a_dropped_call_leaves_nothing_running_and_the_next_one_runs() {
 async fn an_approved_hold_runs_the_call_once_and_for_the_call_that_was_held() {
     let process = Process::start().await;
     let session = process.session("s");
-    process
-        .service
-        .next(Site::Enforce, Answer::step_up("hold-7"));
-    process.service.hold(Answer::resolved("hold-7", "ALLOW"));
-    let pending = process.call(&session, "sing").await;
+    let pending = process.held(&session).await;
     let done = session.resume(pending).await;
     assert!(matches!(done.outcome, Outcome::Completed(_)), "{done:?}");
     let again = session.resume(done.clone()).await;
@@ -248,12 +252,8 @@ async fn a_question_about_a_hold_that_is_given_up_leaves_the_call_held() {
     let session = process.session("s");
     process
         .service
-        .next(Site::Enforce, Answer::step_up("hold-7"));
-    process
-        .service
         .next(Site::Hold, vec![thoth_tests::Step::Hold]);
-    process.service.hold(Answer::resolved("hold-7", "ALLOW"));
-    let pending = process.call(&session, "sing").await;
+    let pending = process.held(&session).await;
     let asked = tokio::time::timeout(Duration::from_millis(300), session.resume(pending.clone()));
     assert!(asked.await.is_err());
     let done = session.resume(pending).await;
@@ -272,11 +272,7 @@ async fn a_question_about_a_hold_that_is_given_up_leaves_the_call_held() {
 async fn a_question_that_is_given_up_while_its_approval_is_used_uses_up_the_hold() {
     let process = Process::start().await;
     let session = process.session("s");
-    process
-        .service
-        .next(Site::Enforce, Answer::step_up("hold-7"));
-    process.service.hold(Answer::resolved("hold-7", "ALLOW"));
-    let pending = process.call(&session, "sing").await;
+    let pending = process.held(&session).await;
     let log = rusqlite::Connection::open(process.state.path().join("events.db")).unwrap();
     log.execute_batch("BEGIN IMMEDIATE").unwrap();
     let asked = session.resume(pending.clone());
