@@ -87,9 +87,6 @@ pub(super) async fn run(args: Args) -> Result<Exit> {
     let observe = identity.mode == Mode::Observe;
     let state = args.state.dir(settings)?;
     let mut private = private(&config, &args.state, &args.policy)?;
-    for component in &args.components {
-        private.unchanged(component);
-    }
     if let Some(token) = &args.token_file {
         private.unseen(token);
     }

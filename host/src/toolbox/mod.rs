@@ -349,7 +349,11 @@ impl Toolbox {
             let mut grant = granting(&path)?;
             // What one tool changed would run as another, and what it put into a folder would be offered.
             for place in places {
-                grant.private.unchanged(place);
+                // What a folder has below it is not offered, and may be a tool's.
+                grant.private.unchanged(match place.is_dir() {
+                    true => place.join("*.wasm"),
+                    false => place,
+                });
             }
             if let Some(pin) = pinned.filter(|pin| pin.sha256 != is) {
                 // To be looked at only. What cannot even be listed changed all the same.

@@ -179,17 +179,27 @@ async fn a_lock_that_is_gone_takes_nothing_on() {
 #[tokio::test]
 async fn no_tool_can_change_what_others_run() {
     let bed = Bed::new(false).await;
-    let folder = format!("{}:/box:rw", bed.path("box").display());
-    let folder = FileGrant::from_flag(&folder).unwrap();
-    let toolbox = Toolbox::new(Config::default())
-        .place(bed.path("box"))
-        .granting(move |_| {
-            let mut grant = Grant::default();
-            grant.grants.add_files(folder.clone()).unwrap();
-            Ok(grant)
-        });
-    let tools = toolbox.load(&bed.runtime).await.unwrap();
-    assert!(tools.is_empty());
-    let why = tools.refused()[0].why.to_string();
-    assert!(why.contains("can be granted read-only at most"), "{why}");
+    fs::create_dir(bed.path("box/data")).unwrap();
+    for (folder, access, is_granted) in [
+        ("box", "rw", false),
+        (".", "rw", false),
+        ("box", "ro", true),
+        ("box/data", "rw", true),
+    ] {
+        let folder = format!("{}:/box:{access}", bed.path(folder).display());
+        let folder = FileGrant::from_flag(&folder).unwrap();
+        let toolbox = Toolbox::new(Config::default())
+            .place(bed.path("box"))
+            .granting(move |_| {
+                let mut grant = Grant::default();
+                grant.grants.add_files(folder.clone()).unwrap();
+                Ok(grant)
+            });
+        let tools = toolbox.load(&bed.runtime).await.unwrap();
+        assert_eq!(tools.is_empty(), !is_granted);
+        for refused in tools.refused() {
+            let why = refused.why.to_string();
+            assert!(why.contains("granted"), "{why}");
+        }
+    }
 }
