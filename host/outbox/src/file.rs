@@ -56,12 +56,11 @@ impl LogFile {
         // it may write to.
         let reading = OpenFlags::SQLITE_OPEN_READ_ONLY;
         let found = schema::found(&mut self.open(reading)?).map_err(|error| self.refused(error))?;
+        if let Some(found) = found {
+            self.ours(&found)?;
+        }
         let mut connection = self.open(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let settle = |connection: &mut Connection| {
-            match found {
-                Some(Found::Ours(_)) | None => {}
-                Some(other) => return Ok(other),
-            }
             write_ahead(connection)?;
             connection.pragma_update(
                 None,
@@ -70,16 +69,20 @@ impl LogFile {
             )?;
             schema::prepare(connection)
         };
-        match settle(&mut connection) {
-            Ok(Found::Ours(id)) => {
-                self.close_to_others()?;
-                Ok((connection, id))
-            }
-            Ok(Found::Other(found)) => Err(OpenError::format(&self.path, found)),
-            Ok(Found::Foreign) => Err(OpenError::NotALog {
+        let found = settle(&mut connection).map_err(|error| self.refused(error))?;
+        let id = self.ours(&found)?;
+        self.close_to_others()?;
+        Ok((connection, id))
+    }
+
+    /// The id of the log, if it is one.
+    fn ours(&self, found: &Found) -> Result<[u8; 16], OpenError> {
+        match found {
+            Found::Ours(id) => Ok(*id),
+            Found::Other(format) => Err(OpenError::format(&self.path, *format)),
+            Found::Foreign => Err(OpenError::NotALog {
                 path: self.path.clone(),
             }),
-            Err(error) => Err(self.refused(error)),
         }
     }
 

@@ -33,6 +33,7 @@
 mod archive;
 mod chain;
 mod checkpoint;
+mod count;
 mod deliver;
 mod error;
 mod event;

@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use crate::archive::Archive;
 use crate::chain;
+use crate::count::Cap;
 use crate::error::{AppendError, OpenError, StatusError, one_line};
 use crate::event::Event;
 use crate::file::LogFile;
-use crate::ledger::{Cap, Change, Kind, Ledger, Record, Settlement};
+use crate::ledger::{Change, Kind, Ledger, Record, Settlement};
 use crate::reader::{Batch, Reader};
 use crate::signer::Signer;
 use crate::turn;

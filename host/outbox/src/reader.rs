@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use crate::count::Count;
 use crate::error::plain;
 use crate::event::Event;
-use crate::ledger::Count;
 use crate::outbox::Status;
 
 /// The most events that are delivered at once.
