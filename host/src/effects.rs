@@ -193,7 +193,7 @@ impl Parent {
         // Who gives up from here on gives up an effect that has this end.
         let (event, facts) = unfinished.last.insert(last).clone();
         let recorder = self.runtime.governors().recorder();
-        let recorded = recorder.append_end(event, facts).await;
+        let recorded = recorder.append_end(event, facts, true).await;
         unfinished.end();
         recorded.map_err(unrecorded)?;
         done.map(|_| ())

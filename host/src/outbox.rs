@@ -28,16 +28,12 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// Keeps the event of something that was given up, after its future is gone. There is always room for it
-    /// if the log has that it began.
-    pub(crate) fn end_later(self, event: Event, facts: String, recorded: bool) {
+    /// Keeps the event of something that was given up, after its future is gone, as [`Recorder::append_end`] does.
+    pub(crate) fn end_later(self, event: Event, facts: String, began: bool) {
         // Outside of a runtime nothing can be appended; that it began is in the log.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                let kept = match recorded {
-                    true => self.recorder.append_end(event, facts).await,
-                    false => self.recorder.append(event, facts).await,
-                };
+                let kept = self.recorder.append_end(event, facts, began).await;
                 drop(self);
                 kept
             });
@@ -80,9 +76,18 @@ impl Recorder {
         self.outbox.append(whole(event, facts)).await
     }
 
-    /// As [`Self::append`], of something that has begun: there is always room for how it ended.
-    pub(crate) async fn append_end(&self, event: Event, facts: String) -> Result<(), AppendError> {
-        self.outbox.append_end(whole(event, facts)).await
+    /// As [`Self::append`], of how something ended: there is always room for that if the log has that it began.
+    pub(crate) async fn append_end(
+        &self,
+        event: Event,
+        facts: String,
+        began: bool,
+    ) -> Result<(), AppendError> {
+        let event = whole(event, facts);
+        match began {
+            true => self.outbox.append_end(event).await,
+            false => self.outbox.append(event).await,
+        }
     }
 
     /// Keeps the record of where a session starts or ends, and has it delivered as the SDKs' services

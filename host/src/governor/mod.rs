@@ -218,11 +218,8 @@ impl Governors {
             };
             (ended.notes.annotate(event), ended.notes.take_facts())
         });
-        let kept = match ended.recorded {
-            true => self.recorder.append_end(event, facts).await,
-            false => self.recorder.append(event, facts).await,
-        };
-        if let Err(error) = kept {
+        let kept = self.recorder.append_end(event, facts, ended.recorded);
+        if let Err(error) = kept.await {
             reason = format!("{reason} (and that could not be recorded: {error})");
         }
         match failure {

@@ -141,11 +141,9 @@ impl GovernorState {
             let last = lock(&active.last).replace((event.clone(), facts.clone()));
             // There is always room for the one end of what has begun.
             let is_first = last.is_none_or(|(last, _)| last.event_id == event.event_id);
-            if active.recorded.load(Ordering::Acquire) && is_first {
-                self.recorder.append_end(event, facts).await?;
-            } else {
-                self.recorder.append(event, facts).await?;
-            }
+            let began = active.recorded.load(Ordering::Acquire);
+            let kept = self.recorder.append_end(event, facts, began && is_first);
+            kept.await?;
         }
         active.recorded.store(true, Ordering::Release);
         Ok(())

@@ -152,7 +152,7 @@ impl Session {
         let scope = self.now(&CallOptions::default());
         let event = recorder.refused(&scope, &call, Cause::Expired, why);
         // That it began is in the log.
-        let _ = recorder.append_end(event, String::new()).await;
+        let _ = recorder.append_end(event, String::new(), true).await;
         held.traced.came_to(&refused(Cause::Expired, why.into()));
     }
 
