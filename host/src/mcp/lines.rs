@@ -3,30 +3,24 @@
 //! It is our own so that a line is read strictly and bounded, that what is under way is bounded, and that
 //! a client that goes away takes what it asked for with it.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmcp::RoleServer;
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, GetExtensions as _, JsonRpcMessage, RequestId,
+    ClientJsonRpcMessage, ClientNotification, GetExtensions as _, JsonRpcMessage,
     ServerJsonRpcMessage,
 };
 use rmcp::transport::Transport;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
-use tokio::sync::{Mutex, Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::frame::{self, FRAME_MAX, Refused, SAME_ID};
-
-/// Requests under way at once; more are refused, not queued.
-pub(super) const IN_FLIGHT_MAX: usize = 1_024;
-
-/// What is said of one that is refused for that.
-pub(super) const TOO_MANY: &str = "too many requests are under way: wait for answers";
+use super::frame::{self, FRAME_MAX, Refused};
+use super::in_flight::InFlight;
 
 /// Answers to what was no message that wait to be written; after that nothing is read.
 const REFUSALS_MAX: usize = 16;
@@ -48,52 +42,10 @@ pub(super) struct Lines<R, W> {
     begun: bool,
     writer: Arc<Mutex<W>>,
     in_flight: InFlight,
-    /// How many requests were let in.
-    admitted: u64,
     /// What is to be answered to a message that was none.
     refused: Option<Refused>,
     refusals: Arc<Semaphore>,
     gone: CancellationToken,
-}
-
-/// The requests that were not answered yet; of the cancelled, which never are, those that still do something.
-type InFlight = Arc<watch::Sender<HashMap<RequestId, UnderWay>>>;
-
-#[derive(Debug)]
-struct UnderWay {
-    /// Tells it from a later request of the same id.
-    nth: u64,
-    cancelled: bool,
-    /// Nobody is at it any more.
-    done: bool,
-}
-
-/// Goes with a request to where it is handled, and with what is dropped there.
-#[derive(Debug, Clone)]
-struct Ticket {
-    _held: Arc<Held>,
-}
-
-#[derive(Debug)]
-struct Held {
-    id: RequestId,
-    nth: u64,
-    in_flight: InFlight,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.in_flight.send_if_modified(|all| {
-            match all.get_mut(&self.id).filter(|under| under.nth == self.nth) {
-                Some(under) if under.cancelled => all.remove(&self.id).is_some(),
-                Some(under) => {
-                    under.done = true;
-                    false
-                }
-                None => false,
-            }
-        });
-    }
 }
 
 enum Line {
@@ -112,8 +64,7 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> Lines<
             ended: None,
             begun: false,
             writer: Arc::new(Mutex::new(writer)),
-            in_flight: Arc::new(watch::Sender::new(HashMap::new())),
-            admitted: 0,
+            in_flight: InFlight::default(),
             refused: None,
             refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
             gone,
@@ -158,49 +109,17 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> Lines<
         match message {
             JsonRpcMessage::Request(request) => {
                 let id = request.id.clone();
-                let (nth, mut unwelcome) = (self.admitted, None);
-                self.in_flight.send_if_modified(|all| {
-                    if all.len() >= IN_FLIGHT_MAX {
-                        unwelcome = Some(TOO_MANY);
-                    } else if all.contains_key(&id) {
-                        unwelcome = Some(SAME_ID);
-                    } else {
-                        let (cancelled, done) = (false, false);
-                        let new = UnderWay {
-                            nth,
-                            cancelled,
-                            done,
-                        };
-                        all.insert(id.clone(), new);
-                    }
-                    unwelcome.is_none()
-                });
-                if let Some(why) = unwelcome {
-                    return Err(Refused::unwelcome(id, why));
-                }
-                self.admitted += 1;
-                let in_flight = Arc::clone(&self.in_flight);
-                let held = Held { id, nth, in_flight };
-                request.request.extensions_mut().insert(Ticket {
-                    _held: Arc::new(held),
-                });
+                let ticket = self.in_flight.admit(&id);
+                let ticket = ticket.map_err(|why| Refused::unwelcome(id, why))?;
+                request.request.extensions_mut().insert(ticket);
                 Ok(())
             }
             JsonRpcMessage::Notification(notification) => {
-                // A cancelled request is never answered.
                 if let ClientNotification::CancelledNotification(cancelled) =
                     &notification.notification
                     && let Some(id) = &cancelled.params.request_id
                 {
-                    self.in_flight
-                        .send_if_modified(|all| match all.get_mut(id) {
-                            Some(under) if under.done => all.remove(id).is_some(),
-                            Some(under) => {
-                                under.cancelled = true;
-                                false
-                            }
-                            None => false,
-                        });
+                    self.in_flight.cancelled(id);
                 }
                 Ok(())
             }
@@ -237,9 +156,7 @@ impl<R: AsyncRead + Unpin + Send, W: AsyncWrite + Unpin + Send + 'static> Lines<
     /// Lets what is under way come to its end, for a while.
     async fn last_answers(&mut self) {
         let ended = *self.ended.get_or_insert_with(Instant::now);
-        let mut answered = self.in_flight.subscribe();
-        let all = answered.wait_for(HashMap::is_empty);
-        let _elapsed = tokio::time::timeout_at(ended + GRACE, all).await;
+        let _elapsed = tokio::time::timeout_at(ended + GRACE, self.in_flight.all_done()).await;
         self.gone.cancel();
     }
 }
@@ -256,7 +173,7 @@ where
         message: ServerJsonRpcMessage,
     ) -> impl Future<Output = io::Result<()>> + Send + 'static {
         let writer = Arc::clone(&self.writer);
-        let in_flight = Arc::clone(&self.in_flight);
+        let in_flight = self.in_flight.clone();
         let gone = self.gone.clone();
         async move {
             let answered = match &message {
@@ -266,7 +183,7 @@ where
             };
             let written = write(&writer, &message).await;
             if let Some(id) = answered {
-                in_flight.send_if_modified(|all| all.remove(id).is_some());
+                in_flight.answered(id);
             }
             if written.is_err() {
                 // Nobody reads what is answered.
@@ -373,7 +290,7 @@ mod tests {
         assert_eq!(id(&lines.receive().await), None, "the cancellation");
         let next = lines.receive().await;
         assert_eq!(id(&next).as_deref(), Some("2"), "the same id is refused");
-        let under_way = |lines: &Lines<_, _>| lines.in_flight.borrow().len();
+        let under_way = |lines: &Lines<_, _>| lines.in_flight.count();
         assert_eq!(under_way(&lines), 2);
         drop(at_it);
         assert_eq!(under_way(&lines), 1);

@@ -13,6 +13,7 @@ mod frame;
 mod handler;
 mod held;
 mod http;
+mod in_flight;
 mod lines;
 pub(crate) mod listed;
 mod progress;

@@ -2,6 +2,8 @@
 
 #[path = "../../../../src/mcp/frame.rs"]
 mod frame;
+#[path = "../../../../src/mcp/in_flight.rs"]
+mod in_flight;
 #[path = "../../../../src/mcp/lines.rs"]
 mod lines;
 
